@@ -1,0 +1,256 @@
+"""The problem file: pydantic model of ``problem.yaml``.
+
+The vocabulary is that of open-PDK datasheets (CACE): ``minimum``, ``maximum``, ``unit``,
+``conditions``, ``corner``. An ordinary ngspice testbench stays as it is; its ``.param`` names are
+the parameters, its measures are the metrics.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
+
+from spiceloop.circuit.design_space import DesignSpace, Variable, did_you_mean
+from spiceloop.errors import DesignError, UnitError
+from spiceloop.opt.base import Constraint, Goal, Task
+from spiceloop.units import parse_spice
+
+__all__ = ["Metric", "Parameter", "PdkChoice", "Problem", "Testbench"]
+
+
+def _number(value: object) -> object:
+    """Read "4u", "1meg", 5e-9; what is no number is left to pydantic to complain about."""
+    if isinstance(value, str):
+        try:
+            return parse_spice(value)
+        except UnitError as error:
+            raise ValueError(str(error)) from None
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parameter(_Model):
+    """One design variable, the name of a ``.param`` of the decks.
+
+    A free one has ``minimum`` and ``maximum``; a tied one follows ``tied_to`` times ``ratio``.
+    """
+
+    minimum: Number | None = None
+    maximum: Number | None = None
+    start: Number | None = None
+    scale: Literal["log", "linear"] | None = None  # default: log where both bounds are positive
+    grid: Number = 0.0
+    unit: str = ""
+    description: str = ""
+    tied_to: Name | None = None
+    ratio: float = 1.0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Parameter:
+        if self.tied_to is not None:
+            if self.minimum is not None or self.maximum is not None or self.start is not None:
+                raise ValueError("a tied parameter takes no minimum, maximum or start")
+            return self
+        if self.minimum is None or self.maximum is None:
+            raise ValueError("give minimum and maximum, or tied_to")
+        variable = _build(lambda: self.variable("value"))
+        if self.start is not None:
+            start = self.start
+            _build(lambda: variable.check(start))
+        return self
+
+    def variable(self, name: str) -> Variable:
+        """Return the free variable under its name. Raises `DesignError` for bad bounds."""
+        assert self.minimum is not None
+        assert self.maximum is not None
+        log = self.scale == "log" if self.scale else self.minimum > 0 and self.maximum > 0
+        return Variable(name, self.minimum, self.maximum, log, self.grid, self.unit)
+
+
+def _build(make: Any) -> Any:
+    try:
+        return make()
+    except DesignError as error:
+        raise ValueError(str(error).removeprefix("value: ").removeprefix("value = ")) from None
+
+
+class Metric(_Model):
+    """One number of an evaluation: an objective (``goal``), a constraint (bounds), or shown only.
+
+    ``measure`` is its name in the deck or in a function's result (default: the metric's own name);
+    ``testbench`` says which deck gives it (default: whichever has it).
+    """
+
+    unit: str = ""
+    description: str = ""
+    testbench: Name | None = None
+    measure: str | None = None
+    goal: Literal["maximize", "minimize"] | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
+    scale: Literal["auto", "log", "linear"] = "auto"
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Metric:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(
+                f"minimum {self.minimum:g} is above maximum {self.maximum:g}; swap them?"
+            )
+        return self
+
+
+class Testbench(_Model):
+    """One ordinary ngspice deck.
+
+    ``functions`` are Python functions ``file.py:function`` or ``package.module:function`` that take
+    `spiceloop.Waves` and return a dict of named SI numbers; ``vectors`` limits what they are given
+    (default every vector). ``parameter_file`` is a file that the deck includes and spiceloop must
+    write, e.g. ``design_var.inc``. ``conditions`` override the problem's for this deck.
+    """
+
+    __test__ = False  # pytest: this is not a test class
+
+    deck: Path
+    functions: tuple[str, ...] = ()
+    vectors: tuple[str, ...] = ("*",)
+    parameter_file: str | None = None
+    conditions: dict[Name, Number] = Field(default_factory=dict)
+    timeout: Number = Field(60.0, gt=0)  # seconds
+
+    @field_validator("functions")
+    @classmethod
+    def _named(cls, functions: tuple[str, ...]) -> tuple[str, ...]:
+        for function in functions:
+            module, colon, name = function.partition(":")
+            if not (module and colon and name.isidentifier()):
+                raise ValueError(f"expected file.py:function or module:function, got {function!r}")
+        return functions
+
+
+class PdkChoice(_Model):
+    """Which process models the decks use; `pdk: sky130` is short for ``{name: sky130}``.
+
+    Decks that bring their own model cards need none.
+    """
+
+    name: Literal["sky130"]
+    corner: str = "tt"
+    library: Literal["continuous", "binned"] = "continuous"
+
+
+class Problem(_Model):
+    """A whole sizing problem. Load one with `spiceloop.load_problem`."""
+
+    name: Name
+    description: str = ""
+    pdk: PdkChoice | None = None
+    testbenches: dict[Name, Testbench] = Field(min_length=1)
+    conditions: dict[Name, Number] = Field(default_factory=dict)  # fixed .params; temperature in °C
+    parameters: dict[Name, Parameter] = Field(min_length=1)
+    metrics: dict[Name, Metric] = Field(min_length=1)
+    figures: tuple[str, ...] = ()  # file.py:function for extra report figures, see report/figures.py
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the problem file; decks and Python files are relative to it."""
+        return self._folder
+
+    @field_validator("pdk", mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Problem:
+        mistakes = []
+        free = [n for n, p in self.parameters.items() if p.tied_to is None]
+        for name, p in self.parameters.items():
+            if p.tied_to is not None and p.tied_to not in free:
+                mistakes.append(
+                    f"parameters.{name}.tied_to: {p.tied_to!r} is not a free parameter"
+                    + did_you_mean(p.tied_to, free)
+                )
+        for name, m in self.metrics.items():
+            if m.testbench is not None and m.testbench not in self.testbenches:
+                mistakes.append(
+                    f"metrics.{name}.testbench: no testbench {m.testbench!r}"
+                    + did_you_mean(m.testbench, self.testbenches)
+                )
+        clash = sorted(set(self.parameters) & set(self.conditions))
+        mistakes += [f"conditions.{n}: also a parameter; it can be only one" for n in clash]
+        if not free:
+            mistakes.append("parameters: every parameter is tied; at least one must be free")
+        if not any(m.goal for m in self.metrics.values()):
+            mistakes.append("metrics: none has a goal (maximize or minimize)")
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        return self
+
+    @property
+    def space(self) -> DesignSpace:
+        """The free parameters, in file order."""
+        return DesignSpace(
+            tuple(p.variable(n) for n, p in self.parameters.items() if p.tied_to is None)
+        )
+
+    @property
+    def start(self) -> dict[str, float] | None:
+        """The designer's start, free parameters only, or None unless every one has a start."""
+        starts = {n: p.start for n, p in self.parameters.items() if p.tied_to is None}
+        if any(v is None for v in starts.values()):
+            return None
+        return {n: v for n, v in starts.items() if v is not None}
+
+    @property
+    def objectives(self) -> dict[str, Metric]:
+        """Metrics with a goal, in file order."""
+        return {n: m for n, m in self.metrics.items() if m.goal}
+
+    def task(self, n_initial: int = 10) -> Task:
+        """Return what an optimizer needs to know."""
+        goals = tuple(
+            Goal(n, m.goal == "maximize", m.scale) for n, m in self.objectives.items()
+        )
+        constraints = tuple(
+            Constraint(n, m.minimum, m.maximum, m.scale)
+            for n, m in self.metrics.items()
+            if m.minimum is not None or m.maximum is not None
+        )
+        return Task(self.space, goals, constraints, n_initial)
+
+    def with_tied(self, design: dict[str, float]) -> dict[str, float]:
+        """Add the tied parameters' values to a design of the free ones."""
+        full = dict(design)
+        for name, p in self.parameters.items():
+            if p.tied_to is not None:
+                full[name] = design[p.tied_to] * p.ratio
+        return full
+
+    def violations(self, metrics: dict[str, float]) -> dict[str, float]:
+        """Constraints not met: metric → excess relative to its bound (to 1 for a bound of 0)."""
+        found = {}
+        for name, m in self.metrics.items():
+            value = metrics[name]
+            for bound, sign in ((m.minimum, 1.0), (m.maximum, -1.0)):
+                if bound is not None and sign * (bound - value) > 0:
+                    found[name] = sign * (bound - value) / (abs(bound) or 1.0)
+        return found
