@@ -1,0 +1,98 @@
+"""How straight a tuning curve is: tunable range and nonlinearity.
+
+Both compare a curve y(x) with the least-squares straight line of an interval, and both relate the
+largest deviation to a scale that a curve which does not tune cannot profit from; see `_scale`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import CubicSpline
+
+from spiceloop.measure.interpolate import Floats
+
+__all__ = ["nonlinearity", "tunable_range"]
+
+# The deviation is related to the line's end value, but at most to twice its rise over the interval.
+# For a line that at least doubles the two are the same. A flat curve is straight without being
+# tunable; this makes its tolerance shrink with its rise, without a step in between.
+_RISE_FACTOR = 2.0
+
+
+def tunable_range(
+    x: npt.ArrayLike, y: npt.ArrayLike, *, tolerance: float = 0.01, step: float | None = None
+) -> tuple[float, float]:
+    """Return the ends of the longest interval of x on which y is a rising straight line.
+
+    ``x`` (n,) increasing, ``y`` (n,). On the interval, y stays within ``tolerance`` times the end
+    value of the interval's own least-squares line. Its lower end lies on a grid of ``step``
+    (default: a quarter of the mean sample distance) on which y is a cubic spline; its upper end is
+    interpolated, so that the length is a continuous function of y. Returns (x0, x0) where no
+    interval qualifies.
+    """
+    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if step is None:
+        step = float(xs[-1] - xs[0]) / (4 * (xs.size - 1))
+    fine = np.linspace(xs[0], xs[-1], round(float(xs[-1] - xs[0]) / step) + 1)
+    curve = np.asarray(CubicSpline(xs, ys)(fine), dtype=np.float64)
+    best = (float(xs[0]), float(xs[0]))
+    for first in range(fine.size - 2):
+        if fine[-1] - fine[first] <= best[1] - best[0]:
+            break  # no later start can do better
+        end = _furthest(fine[first:], curve[first:], tolerance)
+        if end - fine[first] > best[1] - best[0]:
+            best = (float(fine[first]), end)
+    return best
+
+
+def _furthest(x: Floats, y: Floats, tolerance: float) -> float:
+    """Return the largest end of an interval from x[0] that keeps the tolerance."""
+    excess = _deviations(x, y) - tolerance  # (n − 2,): intervals of 3, 4, … n samples
+    good = np.flatnonzero(excess <= 0)
+    if not good.size:
+        return float(x[0])
+    last = int(good[-1])
+    end = x[last + 2]
+    if last + 1 < excess.size:
+        before, after = excess[last], excess[last + 1]
+        fraction = 1.0 if not np.isfinite(after) and before == 0 else -before / (after - before)
+        end += (x[last + 3] - end) * fraction
+    return float(end)
+
+
+def _deviations(x: Floats, y: Floats) -> Floats:
+    """Relative deviation from the line of the first 3, 4, … n samples, shape (n − 2,)."""
+    u = x - x[0]
+    count = np.arange(1, x.size + 1, dtype=np.float64)
+    su, sy, suu, suy = (np.cumsum(v) for v in (u, y, u * u, u * y))
+    count, su, sy, suu, suy = (v[2:] for v in (count, su, sy, suu, suy))
+    gradient = (count * suy - su * sy) / (count * suu - su * su)
+    level = (sy - gradient * su) / count
+    residual = np.abs(y[None, :] - level[:, None] - gradient[:, None] * u[None, :])
+    inside = np.arange(x.size)[None, :] < count[:, None]
+    worst = np.max(np.where(inside, residual, 0.0), axis=1)
+    scale = _scale(level + gradient * u[2:], gradient * u[2:])
+    # A large finite number instead of infinity lets the ends be interpolated.
+    return np.asarray(np.where(scale > 0, worst / np.where(scale > 0, scale, 1.0), 1e3))
+
+
+def _scale(end: Floats, rise: Floats) -> Floats:
+    """What a deviation is related to; not positive for a line that falls."""
+    return np.minimum(end, _RISE_FACTOR * rise)
+
+
+def nonlinearity(x: npt.ArrayLike, y: npt.ArrayLike, low: float, high: float) -> float:
+    """Return the largest deviation of y from its least-squares line on [low, high], a fraction.
+
+    Related to the largest y on the interval, by the same rule for flat curves as `tunable_range`;
+    1 at most, and 1 for a line that falls. Samples at the ends are interpolated by a cubic spline.
+    """
+    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    inside = xs[(xs > low) & (xs < high)]
+    grid = np.concatenate([[low], inside, [high]])
+    values = np.asarray(CubicSpline(xs, ys)(grid), dtype=np.float64)
+    gradient, level = np.polyfit(grid, values, 1)
+    worst = float(np.max(np.abs(values - level - gradient * grid)))
+    scale = float(_scale(np.max(values), gradient * (high - low)))
+    return min(worst / scale, 1.0) if scale > 0 else 1.0
