@@ -168,6 +168,12 @@ class Problem(_Model):
     figures: tuple[str, ...] = ()  # file.py:function for extra report figures, see report/figures.py
 
     _folder: Path = PrivateAttr(default_factory=Path)
+    _file: Path | None = PrivateAttr(None)
+
+    @property
+    def file(self) -> Path | None:
+        """The problem file, or None for a problem that was not loaded from one."""
+        return self._file
 
     @property
     def folder(self) -> Path:

@@ -1,0 +1,333 @@
+"""The Python interface: load a problem, size it, look at the result.
+
+::
+
+    import spiceloop
+
+    problem = spiceloop.load_problem("problem.yaml")
+    result = spiceloop.size(problem, trials=35, seed=0, out="runs/first")
+    print(result.pareto)
+    result.report()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spiceloop.errors import DesignError, SimulationError, StorageError, StudyError
+from spiceloop.sim import make_simulator
+from spiceloop.spec.bench import Bench
+from spiceloop.spec.evaluate import Evaluation, Evaluator
+from spiceloop.spec.load import load_problem
+from spiceloop.spec.problem import Problem
+from spiceloop.study.choose import Choice, choose, pareto_trials
+from spiceloop.study.events import OnEvent
+from spiceloop.study.export import sized_netlists, trials_frame, write_netlists
+from spiceloop.study.loop import Ending, run_study
+from spiceloop.study.storage import default_url, file_of
+from spiceloop.study.store import Settings, Study
+from spiceloop.study.trial import Trial
+from spiceloop.study.versions import versions
+from spiceloop.units import parse_spice
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from spiceloop.opt.base import Optimizer
+    from spiceloop.report.view import StudyView
+
+__all__ = ["Result", "load_problem", "open_study", "resume", "simulate", "size", "study_url"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A study with its problem, as tables and files. ``out`` is the folder for reports.
+
+    ``ending`` says why the run ended, None for a study that was only opened.
+    """
+
+    study: Study
+    out: Path
+    ending: Ending | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """The problem that was sized."""
+        return self.study.bench.problem
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial in order of number."""
+        return self.study.trials
+
+    @property
+    def frame(self) -> DataFrame:
+        """All trials, see `spiceloop.study.export.trials_frame`."""
+        return trials_frame(self.problem, self.trials)
+
+    @property
+    def pareto(self) -> DataFrame:
+        """The feasible trials that no other one dominates."""
+        return trials_frame(self.problem, pareto_trials(self.problem, self.trials))
+
+    @property
+    def choice(self) -> Choice | None:
+        """The trial that `spiceloop.study.choose` picks, with the rule; None if none finished."""
+        return choose(self.problem, self.trials)
+
+    @property
+    def chosen(self) -> Trial | None:
+        """The trial that `spiceloop.study.choose` picks; None if none finished."""
+        return self.choice.trial if self.choice else None
+
+    def report(self, out: str | Path | None = None, *, trial: int | None = None) -> Path:
+        """Write the report into ``out`` and return its HTML file; ``trial`` is shown as chosen.
+
+        Raises `StudyError` for a trial that has no metrics, `StorageError` on a full disk.
+        """
+        from spiceloop.report import write_report
+
+        with Evaluator(
+            self.problem, self.study.settings.simulator, bench=self.study.bench
+        ) as evaluator:
+            view = self._view(evaluator, trial)
+            return write_report(view, _folder(Path(out) if out is not None else self.out))
+
+    def write_netlists(self, out: str | Path, *, trial: int | None = None) -> list[Path]:
+        """Write the sized netlists of a trial, default the chosen one, and return their paths.
+
+        Raises `StudyError` where no trial has metrics.
+        """
+        picked = choose(self.problem, self.trials, trial)
+        if picked is None:
+            raise StudyError(f"study {self.study.name!r} has no simulated trial to export")
+        return write_netlists(self.study.bench, picked.trial, Path(out), self._notes())
+
+    def _notes(self) -> dict[str, str]:
+        settings = self.study.settings
+        return {
+            "study": f"{self.study.name}, seed {settings.seed}, optimizer {settings.optimizer}",
+            "versions": ", ".join(f"{k} {v}" for k, v in settings.versions.items()),
+        }
+
+    def _view(self, evaluator: Evaluator, trial: int | None) -> StudyView:
+        from spiceloop.report.view import StudyView
+
+        settings = self.study.settings
+        picked = choose(self.problem, self.trials, trial)
+        return StudyView(
+            problem=self.problem,
+            trials=self.trials,
+            task=self.problem.task(settings.initial),
+            name=self.study.name,
+            url=self.study.url,
+            seed=settings.seed,
+            optimizer=settings.optimizer,
+            versions=settings.versions,
+            chosen=picked.trial if picked else None,
+            chosen_rule=picked.rule if picked else "",
+            netlists=sized_netlists(self.study.bench, picked.trial, self._notes())
+            if picked
+            else {},
+            simulate=evaluator.simulate,
+            command=f"spiceloop size {settings.problem_file or self.problem.name} "
+            f"--trials {settings.trials} --initial {settings.initial} --seed {settings.seed}",
+            problem_file=settings.problem_file,
+        )
+
+
+def size(
+    problem: Problem | str | Path,
+    *,
+    trials: int = 35,
+    initial: int = 10,
+    batch: int = 1,
+    workers: int = 1,
+    seed: int = 0,
+    optimizer: str = "ehvi",
+    simulator: str = "ngspice-lib",
+    out: str | Path | None = None,
+    study: str | None = None,
+    on_event: OnEvent = lambda event: None,
+    timeout: float | None = None,
+    trust_deck: bool = False,
+) -> Result:
+    """Size a problem, given or read from its file, in a new study, and return the result.
+
+    ``trials`` designs are simulated besides the problem's start, the first ``initial`` of them
+    quasi-random. ``out`` is the folder of study and report, default ``runs/NAME``; ``study`` a
+    storage URL in place of the file ``out/study.db``. ``timeout`` in seconds ends the whole run.
+    With one worker the same ``seed`` gives the same designs. Ctrl-C returns what there is, with
+    ``ending`` interrupted; `resume` goes on.
+
+    Raises `ProblemError`, `DeckError`, `StudyError` for a study that exists, `SetupError`,
+    `StorageError`.
+    """
+    from spiceloop.opt import make_optimizer
+
+    method = make_optimizer(optimizer)
+    loaded = problem if isinstance(problem, Problem) else load_problem(problem)
+    bench = Bench.load(loaded, trust=trust_deck)
+    folder = _folder(Path(out) if out is not None else Path("runs") / loaded.name)
+    settings = Settings(
+        seed=seed,
+        optimizer=optimizer,
+        trials=trials,
+        initial=initial,
+        batch=batch,
+        workers=workers,
+        simulator=simulator,
+        trust_deck=trust_deck,
+        problem_file=str(loaded.file.absolute()) if loaded.file else "",
+        versions=_versions(loaded, simulator),
+    )
+    kept = Study.create(bench, study or default_url(folder), settings)
+    return _continue(kept, method, folder, trials, workers, on_event, timeout)
+
+
+def resume(
+    where: str | Path,
+    *,
+    problem: Problem | str | Path | None = None,
+    name: str = "",
+    trials: int | None = None,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    on_event: OnEvent = lambda event: None,
+    timeout: float | None = None,
+) -> Result:
+    """Go on with a study that was interrupted, killed, or shall get more ``trials``.
+
+    ``where`` is its folder, its file, or its URL; ``name`` is needed where several studies share a
+    storage; ``problem`` only where the problem file has moved. Seed, optimizer and batch are the
+    study's own. Raises `StudyError` for a study of another problem, saying what differs.
+    """
+    from spiceloop.opt import make_optimizer
+
+    opened = open_study(where, problem=problem, name=name, out=out)
+    settings = opened.study.settings
+    return _continue(
+        opened.study,
+        make_optimizer(settings.optimizer),
+        opened.out,
+        settings.trials if trials is None else trials,
+        settings.workers if workers is None else workers,
+        on_event,
+        timeout,
+    )
+
+
+def open_study(
+    where: str | Path,
+    *,
+    problem: Problem | str | Path | None = None,
+    name: str = "",
+    out: str | Path | None = None,
+) -> Result:
+    """Open a study for looking at it; arguments as for `resume`. Raises `StudyError`."""
+    url = study_url(where)
+    recorded = Study.open(url, name).settings
+    source = problem if problem is not None else recorded.problem_file
+    if isinstance(source, Problem):
+        loaded = source
+    elif source and Path(source).is_file():
+        loaded = load_problem(source)
+    else:
+        raise StudyError(
+            f"the problem file {str(source) or '(unknown)'} of the study at {url} is not there; "
+            "say where it is now"
+        )
+    study = Study.open(url, name, bench=Bench.load(loaded, trust=recorded.trust_deck))
+    file = file_of(url)
+    folder = Path(out) if out is not None else file.parent if file else Path("runs") / study.name
+    return Result(study, folder)
+
+
+def simulate(
+    problem: Problem | str | Path,
+    *,
+    waves: bool = False,
+    simulator: str = "ngspice-lib",
+    trust_deck: bool = False,
+    design: Mapping[str, float | str] | None = None,
+    **values: float | str,
+) -> Evaluation:
+    """Evaluate one design: the start, changed by ``design`` and keywords such as ``w1="4u"``.
+
+    ``waves=True`` keeps every waveform. Raises `DesignError` for a design outside its bounds, off
+    its grid or outside the model bins, `SimulationError` where the simulation fails.
+    """
+    loaded = problem if isinstance(problem, Problem) else load_problem(problem)
+    given = {n: parse_spice(v) for n, v in {**(design or {}), **values}.items()}
+    full = {**(loaded.start or {}), **given}
+    loaded.space.check(full)
+    with Evaluator(loaded, simulator, trust=trust_deck) as evaluator:
+        try:
+            return evaluator.evaluate(full, waves=waves)
+        except SimulationError as error:
+            if isinstance(error.__cause__, DesignError):
+                raise error.__cause__ from None
+            raise
+
+
+def study_url(where: str | Path) -> str:
+    """Return the URL of a study given by URL, by its file, or by the folder of its run.
+
+    Raises `StudyError` where there is none.
+    """
+    text = str(where)
+    if "://" in text:
+        return text
+    path = Path(where)
+    if path.is_dir():
+        if not (path / "study.db").is_file():
+            raise StudyError(f"{path} holds no study.db; give the folder that `--out` named")
+        return default_url(path)
+    if path.is_file():
+        scheme = "journal" if path.suffix in {".log", ".journal"} else "sqlite"
+        return f"{scheme}:///{path.absolute()}"
+    raise StudyError(f"there is no study {text!r}: neither a folder, a file nor a URL")
+
+
+def _continue(
+    study: Study,
+    optimizer: Optimizer,
+    folder: Path,
+    trials: int,
+    workers: int,
+    on_event: OnEvent,
+    timeout: float | None,
+) -> Result:
+    settings = study.settings
+    ending = run_study(
+        study,
+        optimizer,
+        trials=trials,
+        initial=settings.initial,
+        seed=settings.seed,
+        batch=settings.batch,
+        workers=workers,
+        simulator=settings.simulator,
+        on_event=on_event,
+        timeout=timeout,
+    )
+    return Result(study, folder, ending)
+
+
+def _versions(problem: Problem, simulator: str) -> dict[str, str]:
+    engine = make_simulator(simulator)
+    try:
+        return versions(problem, engine)
+    finally:
+        engine.close()
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {path}: {error.strerror}") from error
+    return path

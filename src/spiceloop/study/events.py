@@ -1,0 +1,37 @@
+"""What a running study tells whoever watches it, always from the thread that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spiceloop.study.trial import Trial
+
+__all__ = ["Event", "OnEvent", "Thinking", "TrialFinished", "TrialStarted"]
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """The optimizer was asked for ``n`` designs, with ``n_asked`` before them."""
+
+    n: int
+    n_asked: int
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A trial is written and its simulation begins; ``again`` for one left by a killed run."""
+
+    trial: Trial
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class TrialFinished:
+    """A trial is simulated or failed, and is on disk."""
+
+    trial: Trial
+
+
+Event = Thinking | TrialStarted | TrialFinished
+OnEvent = Callable[[Event], None]

@@ -1,0 +1,73 @@
+"""What makes two runs the same problem: every part that a result depends on, hashed by part.
+
+Descriptions, units, time-outs and report figures may change between a run and its resumption;
+bounds, goals, decks and measurement functions may not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from spiceloop.spec.bench import Bench
+from spiceloop.spec.problem import Problem
+
+__all__ = ["differences", "fingerprint"]
+
+_COSMETIC = {"description", "unit", "timeout", "vectors", "deck"}  # a deck counts by its content
+_SHOWN = 8  # differences named in one message
+
+
+def fingerprint(bench: Bench) -> dict[str, str]:
+    """Return part → value as JSON, or its hash for a text: ``parameters.w1.maximum`` → ``4e-06``.
+
+    A testbench's deck counts with everything it includes, and Python files by content, so where
+    the folder lies does not matter.
+    """
+    problem = bench.problem
+    parts = dict(_flat(_relevant(problem)))
+    parts["order of parameters"] = json.dumps(list(problem.parameters))
+    parts["order of metrics"] = json.dumps(list(problem.metrics))
+    for name, text in bench.sources().items():
+        parts[name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return parts
+
+
+def _relevant(problem: Problem) -> dict[str, Any]:
+    kept: dict[str, Any] = problem.model_dump(
+        mode="json", include={"pdk", "conditions", "parameters", "metrics", "testbenches"}
+    )
+    return kept
+
+
+def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        return [
+            pair
+            for key, item in value.items()
+            if key not in _COSMETIC or path in {"parameters", "metrics", "testbenches"}
+            for pair in _flat(item, f"{path}.{key}" if path else str(key))
+        ]
+    return [(path, json.dumps(value, sort_keys=True))]
+
+
+def differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """Return one line for each part that differs, at most a few."""
+    lines = []
+    for part in [*recorded, *(p for p in current if p not in recorded)]:
+        old, new = recorded.get(part), current.get(part)
+        if old == new:
+            continue
+        if old is None:
+            lines.append(f"{part} is new")
+        elif new is None:
+            lines.append(f"{part} is gone")
+        elif part.startswith("file "):
+            lines.append(f"{part.removeprefix('file ')} has changed")
+        else:
+            lines.append(f"{part} was {old} and is now {new}")
+    if len(lines) > _SHOWN:
+        lines[_SHOWN:] = [f"and {len(lines) - _SHOWN} more"]
+    return lines

@@ -1,0 +1,224 @@
+"""The loop: ask → evaluate → tell, several simulations at a time, every result on disk at once.
+
+The optimizer thinks only when a slot is free, and knows the designs in flight. With one worker a
+run is a function of its seed: the same seed gives the same designs, and so does a run that was
+killed and resumed, whenever that was.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from enum import StrEnum
+
+from spiceloop.errors import InputError, SetupError, SimulationError, StorageError
+from spiceloop.opt.base import Optimizer
+from spiceloop.sim.base import Simulator
+from spiceloop.spec.evaluate import Evaluator
+from spiceloop.study.events import OnEvent, Thinking, TrialFinished, TrialStarted
+from spiceloop.study.store import Study
+from spiceloop.study.trial import Failure, Origin, Trial, TrialState
+
+__all__ = ["Ending", "run_study"]
+
+
+class Ending(StrEnum):
+    """Why a run came to its end."""
+
+    BUDGET = "budget"  # every trial asked for is there
+    INTERRUPTED = "interrupted"  # Ctrl-C
+    TIMEOUT = "timeout"  # the time given to the whole run is over
+
+
+def run_study(
+    study: Study,
+    optimizer: Optimizer,
+    *,
+    trials: int,
+    initial: int,
+    seed: int,
+    batch: int = 1,
+    workers: int = 1,
+    simulator: str | Callable[[], Simulator] = "ngspice-lib",
+    on_event: OnEvent = lambda event: None,
+    timeout: float | None = None,
+) -> Ending:
+    """Run until the study has ``trials`` trials besides the start design, failed ones included.
+
+    First the trials that a killed run left, then the start design, then what the optimizer asks
+    for, ``batch`` at once; ``initial`` of them are quasi-random. ``simulator`` is a name or makes
+    one, once for each worker. ``timeout``, in seconds, ends the asking; what runs then is finished.
+    Ctrl-C ends the run at once: simulations are killed, their trials stay running ones, and the
+    study can be resumed.
+
+    Any failure of an evaluation is a failed trial. Raises `SetupError` where the simulator is
+    missing, `StorageError` where a result cannot be written, `StudyError` while another process
+    runs the study; in every case what was reported as finished is on disk.
+    """
+    for what, value, least in (
+        ("trials", trials, 0),
+        ("initial", initial, 0),
+        ("batch", batch, 1),
+        ("workers", workers, 1),
+    ):
+        if value < least:
+            raise InputError(f"{what} = {value}: expected {least} or more")
+    study.claim()
+    crew = _Crew(study)
+    source = _Source(study, optimizer, trials, initial, seed, batch, on_event)
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    try:
+        crew.hire(workers, simulator)
+        return _run(source, crew, on_event, deadline)
+    except KeyboardInterrupt:
+        return Ending.INTERRUPTED
+    finally:
+        crew.dismiss()
+        with suppress(StorageError):  # the mark of a process that is gone does no harm
+            study.release()
+
+
+def _run(source: _Source, crew: _Crew, on_event: OnEvent, deadline: float) -> Ending:
+    while True:
+        out_of_time = time.monotonic() >= deadline
+        while crew.has_room and not out_of_time and (following := source.following()):
+            trial, again = following
+            on_event(TrialStarted(trial, again))
+            crew.start(trial)
+            for finished in crew.finished(wait_s=0.0):  # what the optimizer may know by now
+                on_event(TrialFinished(finished))
+            out_of_time = time.monotonic() >= deadline
+        if not crew.busy:
+            return Ending.TIMEOUT if out_of_time and source.has_more else Ending.BUDGET
+        for finished in crew.finished(wait_s=None):
+            on_event(TrialFinished(finished))
+
+
+class _Source:
+    """Where the next trial comes from; its decisions depend on what the study holds only."""
+
+    def __init__(
+        self,
+        study: Study,
+        optimizer: Optimizer,
+        trials: int,
+        initial: int,
+        seed: int,
+        batch: int,
+        on_event: OnEvent,
+    ) -> None:
+        self.study = study
+        self.optimizer = optimizer
+        self.trials = trials
+        self.initial = initial
+        self.seed = seed
+        self.batch = batch
+        self.on_event = on_event
+        self.problem = study.bench.problem
+        self.task = self.problem.task(initial)
+        self.left = [t for t in study.trials if t.state is TrialState.RUNNING]
+
+    @property
+    def has_more(self) -> bool:
+        return bool(self.left) or self._start() is not None or self.study.n_asked < self.trials
+
+    def following(self) -> tuple[Trial, bool] | None:
+        """Write the next trial; also say whether it is one that a killed run left behind."""
+        if self.left:
+            return self.left.pop(0), True
+        start = self._start()
+        if start is not None:
+            return self.study.begin(start, Origin.START), False
+        n_asked = self.study.n_asked
+        if n_asked >= self.trials:
+            return None
+        guided = n_asked >= self.initial and self.optimizer.name != "sobol"
+        origin = Origin.MODEL if guided else Origin.INITIAL
+        if queued := self.study.queued:
+            return self.study.begin(queued[0], origin), False
+        # A batch does not reach over the end of the quasi-random trials nor over the budget.
+        until = self.initial if n_asked < self.initial else self.trials
+        n = min(self.batch, until - n_asked, self.trials - n_asked)
+        self.on_event(Thinking(n, n_asked))
+        began = time.perf_counter()
+        points = self.optimizer.ask(self.task, self.study.history(), n, self.seed)
+        thinking_s = time.perf_counter() - began
+        design, *rest = [self.problem.space.from_unit(point) for point in points]
+        return self.study.begin(design, origin, thinking_s=thinking_s, rest=rest), False
+
+    def _start(self) -> dict[str, float] | None:
+        """The start design while the study is still empty."""
+        start = self.problem.start
+        if start is None or self.study.trials:
+            return None
+        return {v.name: v.snap(start[v.name]) for v in self.problem.space.variables}
+
+
+class _Crew:
+    """The threads that evaluate and write, and their evaluators, one a simulation in flight."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.evaluators: list[Evaluator] = []
+        self.free: queue.SimpleQueue[Evaluator] = queue.SimpleQueue()
+        self.stopping = threading.Event()
+        self.pool: ThreadPoolExecutor | None = None
+        self.busy: set[Future[Trial | None]] = set()
+
+    def hire(self, workers: int, simulator: str | Callable[[], Simulator]) -> None:
+        bench = self.study.bench
+        for _ in range(workers):
+            evaluator = (
+                Evaluator(bench.problem, simulator, bench=bench)
+                if isinstance(simulator, str)
+                else Evaluator(bench.problem, bench=bench, engine=simulator())
+            )
+            self.evaluators.append(evaluator)
+            self.free.put(evaluator)
+        self.pool = ThreadPoolExecutor(workers, "spiceloop-trial")
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.busy) < len(self.evaluators)
+
+    def start(self, trial: Trial) -> None:
+        assert self.pool is not None
+        self.busy.add(self.pool.submit(self._work, trial))
+
+    def finished(self, wait_s: float | None) -> list[Trial]:
+        """Return trials that are on disk now; with None wait for at least one."""
+        done, self.busy = wait(self.busy, wait_s, FIRST_COMPLETED)
+        return [trial for future in done if (trial := future.result()) is not None]
+
+    def dismiss(self) -> None:
+        """Kill what runs and wait for the threads."""
+        self.stopping.set()
+        for evaluator in self.evaluators:
+            evaluator.close()
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+        for evaluator in self.evaluators:  # one may have been between two simulations
+            evaluator.close()
+
+    def _work(self, trial: Trial) -> Trial | None:
+        evaluator = self.free.get()
+        began = time.perf_counter()
+        outcome: Mapping[str, float] | Failure
+        try:
+            outcome = evaluator.evaluate(trial.design).metrics
+        except SimulationError as e:
+            outcome = Failure(e.kind.value, e.message, e.line, e.deck, e.analysis)
+        except SetupError:
+            raise  # no trial could succeed
+        except Exception as e:
+            outcome = Failure("error", f"{type(e).__name__}: {e}")
+        finally:
+            self.free.put(evaluator)
+        if self.stopping.is_set() and isinstance(outcome, Failure):
+            return None  # it failed because it was killed; it stays a running trial
+        return self.study.finish(trial.number, outcome, simulation_s=time.perf_counter() - began)

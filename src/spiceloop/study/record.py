@@ -1,0 +1,105 @@
+"""How a trial is written in Optuna's terms, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spiceloop.opt.base import History
+from spiceloop.spec.problem import Problem
+from spiceloop.study.trial import Failure, Origin, Trial, TrialState
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+__all__ = ["BATCH", "distributions", "from_frozen", "history_of", "queued", "slacks"]
+
+BATCH = "spiceloop:batch"  # system attribute: the rest of a batch, on its first trial
+
+
+def distributions(problem: Problem) -> dict[str, BaseDistribution]:
+    """Return Optuna's distribution of each free parameter.
+
+    Optuna has no grid on a log scale; designs are on the grid already when they get here.
+    """
+    from optuna.distributions import FloatDistribution
+
+    return {
+        # The grid points nearest to the bounds may lie a rounding error outside them.
+        v.name: FloatDistribution(
+            min(v.lower, v.snap(v.lower)), max(v.upper, v.snap(v.upper)), log=v.log
+        )
+        for v in problem.space.variables
+    }
+
+
+def slacks(problem: Problem, metrics: dict[str, float]) -> dict[str, float]:
+    """Return each bound's excess relative to it (to 1 for a bound of 0); ≤ 0 where it is met."""
+    found = {}
+    for name, m in problem.metrics.items():
+        if m.minimum is not None:
+            found[f"{name}.minimum"] = (m.minimum - metrics[name]) / (abs(m.minimum) or 1.0)
+        if m.maximum is not None:
+            found[f"{name}.maximum"] = (metrics[name] - m.maximum) / (abs(m.maximum) or 1.0)
+    return found
+
+
+def from_frozen(frozen: FrozenTrial) -> Trial | None:
+    """Read one trial back, or None for one that spiceloop did not write."""
+    from optuna.trial import TrialState as OptunaState
+
+    states = {
+        OptunaState.RUNNING: TrialState.RUNNING,
+        OptunaState.COMPLETE: TrialState.DONE,
+        OptunaState.FAIL: TrialState.FAILED,
+    }
+    attrs = frozen.user_attrs
+    if frozen.state not in states or "origin" not in attrs:
+        return None
+    state = states[frozen.state]
+    done = state is TrialState.DONE
+    failure = attrs.get("failure") if state is TrialState.FAILED else None
+    return Trial(
+        frozen.number,
+        state,
+        Origin(attrs["origin"]),
+        dict(frozen.params),
+        dict(attrs["metrics"]) if done else {},
+        dict(attrs["violations"]) if done else {},
+        Failure(**failure) if failure else None,
+        0.0 if state is TrialState.RUNNING else attrs["simulation_s"],
+        attrs["thinking_s"],
+    )
+
+
+def queued(frozen: Sequence[FrozenTrial]) -> tuple[dict[str, float], ...]:
+    """Return the designs of the newest batch that no trial was made of yet."""
+    for behind, trial in enumerate(reversed(frozen)):
+        if BATCH in trial.system_attrs:
+            return tuple(dict(d) for d in trial.system_attrs[BATCH][behind:])
+    return ()
+
+
+def history_of(
+    problem: Problem, trials: Sequence[Trial], waiting: Sequence[dict[str, float]] = ()
+) -> History:
+    """Return what an optimizer may know of these trials; ``waiting`` designs count as pending."""
+    space = problem.space
+    names = tuple(problem.metrics)
+    finished = [t for t in trials if t.state is not TrialState.RUNNING]
+    pending = [t.design for t in trials if t.state is TrialState.RUNNING] + list(waiting)
+    start = [i for i, t in enumerate(finished) if t.origin is Origin.START]
+    return History(
+        x=np.array([space.to_unit(t.design) for t in finished]).reshape(-1, len(space)),
+        metrics=np.array(
+            [[t.metrics.get(n, np.nan) for n in names] for t in finished], dtype=float
+        ).reshape(-1, len(names)),
+        metric_names=names,
+        failed=np.array([t.state is TrialState.FAILED for t in finished], dtype=bool),
+        pending=np.array([space.to_unit(d) for d in pending]).reshape(-1, len(space)),
+        n_asked=sum(t.origin is not Origin.START for t in trials) + len(waiting),
+        start=start[0] if start else None,
+    )

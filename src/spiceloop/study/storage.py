@@ -1,0 +1,151 @@
+"""Opening an Optuna storage by URL so that what is written stays written.
+
+``sqlite:///study.db`` (relative, four slashes absolute), ``postgresql://…`` and the like through
+SQLAlchemy, ``journal:///study.log`` for Optuna's append-only file, which also works on network
+file systems where SQLite's locks do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spiceloop.errors import StorageError, StudyError
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+__all__ = ["default_url", "file_of", "open_storage", "storage_errors"]
+
+_BUSY_S = 30.0  # how long SQLite waits for another process, such as the dashboard, to let go
+
+
+def default_url(folder: Path) -> str:
+    """Return the URL of the study file that ``--out folder`` implies."""
+    return f"sqlite:///{(folder / 'study.db').absolute()}"
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file behind a URL, or None where a server is behind it."""
+    for scheme in ("sqlite:///", "journal:///"):
+        if url.startswith(scheme):
+            return Path(url.removeprefix(scheme).partition("?")[0])
+    return None
+
+
+def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:
+    """Open the storage behind ``url``, making its file, but never its folder, on the way.
+
+    Raises `StudyError` for a URL that cannot be one, or, with ``must_exist``, for a missing file;
+    `StorageError` where it cannot be opened.
+    """
+    file = file_of(url)
+    if "://" not in url or url in {"sqlite://", "sqlite:///", "sqlite:///:memory:", "journal:///"}:
+        raise StudyError(
+            f"{url!r} is not the URL of a study that lasts; expected for example "
+            "sqlite:///study.db, journal:///study.log or postgresql://user@host/database"
+        )
+    if file is not None and must_exist and not file.exists():
+        raise StudyError(f"there is no study file {file}; `spiceloop size` makes one")
+    if file is not None and not file.parent.is_dir():
+        raise StorageError(f"cannot make {file}: its folder {file.parent} does not exist")
+    with storage_errors(url):
+        if file is not None and url.startswith("journal:"):
+            return _journal(file)
+        return _database(url)
+
+
+def _journal(file: Path) -> BaseStorage:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if file.exists():
+        _cut_torn_line(file)
+    return JournalStorage(JournalFileBackend(str(file)))
+
+
+def _cut_torn_line(file: Path) -> None:
+    # A process killed while it appends leaves half a line; the next append would be glued to it
+    # and the file unreadable from there on. What was half written was never acknowledged.
+    with file.open("r+b") as stream:
+        content = stream.read()
+        if content and not content.endswith(b"\n"):
+            stream.truncate(content.rfind(b"\n") + 1)
+
+
+def _database(url: str) -> BaseStorage:
+    import optuna
+    from optuna.storages import RDBStorage
+    from sqlalchemy import event
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sqlite = url.startswith("sqlite")
+    storage = RDBStorage(
+        url,
+        engine_kwargs={"connect_args": {"timeout": _BUSY_S}} if sqlite else {"pool_pre_ping": True},
+    )
+    if sqlite:
+        # The rollback journal with a full sync survives a power cut and, unlike write-ahead
+        # logging, leaves one file that can be copied, and works without shared memory.
+        def durable(connection: Any, _record: Any) -> None:
+            connection.execute("PRAGMA journal_mode=DELETE")
+            connection.execute("PRAGMA synchronous=FULL")
+
+        storage.engine.dispose()  # the connections that creating the tables opened lack it
+        event.listen(storage.engine, "connect", durable)
+    return storage
+
+
+@contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """Turn what Optuna, SQLAlchemy and the file system raise into `StorageError`."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except ImportError as error:
+        raise StorageError(f"no driver for {_safe(url)}: {error}; install it with pip") from error
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError, OSError) as error:
+        raise StorageError(_explain(url, error)) from error
+    except RuntimeError as error:  # Optuna's word for a database of another Optuna version
+        raise StorageError(f"cannot use the study at {_safe(url)}: {error}") from error
+
+
+def _safe(url: str) -> str:
+    """Return the URL without a password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url.partition("://")[0] + "://…"
+
+
+def _explain(url: str, error: BaseException) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    said = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
+    where = _safe(url)
+    lower = said.lower()
+    if "full" in lower or "no space" in lower or "quota" in lower:
+        todo = "the disk is full: make room"
+    elif "locked" in lower:
+        todo = f"another process held it for {_BUSY_S:.0f} s: end that process"
+    elif "readonly" in lower or "read-only" in lower or "permission" in lower:
+        todo = "it may not be written: check its owner and rights"
+    elif "disk i/o" in lower or "unable to open" in lower:
+        todo = "check that the disk is there, has room and may be written"
+    elif "not a database" in lower or "malformed" in lower or "invalid log" in lower:
+        todo = "the file is damaged or is no study"
+        return f"cannot read the study at {where}: {said}; {todo}"
+    else:
+        todo = "check that the storage can be reached"
+    return (
+        f"cannot write the study at {where}: {said}; {todo}, then `spiceloop resume`. "
+        "Every trial that was reported as finished is kept"
+    )
