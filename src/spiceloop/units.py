@@ -1,43 +1,54 @@
 """SPICE and human numbers in, engineering notation out. SI floats in between.
 
 SPICE's suffixes ignore case: ``m`` and ``M`` are both milli, and mega is ``meg``. Writing ``1M``
-for a megohm is the classic mistake, so a capital ``M`` alone is refused with a hint.
+for a megohm is the classic mistake, so a capital ``M`` is refused with a hint. So is ``a``: ngspice
+39 takes it for a unit, later versions for atto.
 """
 
 from __future__ import annotations
 
+import decimal
 import math
 import re
-
-from quantiphy import Quantity
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
 
 from spiceloop.errors import UnitError
 
+if TYPE_CHECKING:
+    from quantiphy import Quantity
+
 __all__ = ["format_si", "parse_spice"]
 
+# Longer suffixes first: meg and mil begin with m.
 _SCALE = {
-    "t": 1e12,
-    "g": 1e9,
-    "meg": 1e6,
-    "k": 1e3,
-    "mil": 25.4e-6,
-    "m": 1e-3,
-    "u": 1e-6,
-    "µ": 1e-6,
-    "μ": 1e-6,
-    "n": 1e-9,
-    "p": 1e-12,
-    "f": 1e-15,
-    "a": 1e-18,
+    "meg": "1e6",
+    "mil": "25.4e-6",
+    "t": "1e12",
+    "g": "1e9",
+    "k": "1e3",
+    "m": "1e-3",
+    "u": "1e-6",
+    "µ": "1e-6",  # micro sign
+    "μ": "1e-6",  # Greek letter mu
+    "n": "1e-9",
+    "p": "1e-12",
+    "f": "1e-15",
 }
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµμΩ°%]*)\s*\Z")
+_LETTER = "A-Za-zµμΩΩ°%"
+_NUMBER = re.compile(
+    rf"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    rf"\s*([{_LETTER}]*)(?:/[{_LETTER}√()]+)*\s*\Z"
+)
+_AS_WRITTEN = frozenset({"%", "dB", "dBm", "deg", "°", "°C", "ppm"})  # units without prefixes
 
 
 def parse_spice(text: str | float) -> float:
-    """Read a number as ngspice does: ``4u`` → 4e-6, ``1meg`` → 1e6, ``10pF`` → 1e-11.
+    """Read a number as ngspice does: ``4u`` → 4e-6, ``1meg`` → 1e6, ``10 pF`` → 1e-11.
 
-    Letters after the suffix are a unit and ignored. Raises `UnitError` for what is no number, and
-    for a lone capital ``M`` or one before a unit (``1M``, ``1MHz``): SPICE would read milli.
+    Letters after the suffix are a unit and ignored. The result is the float nearest to the decimal
+    text. Raises `UnitError` for what is no finite number, for a capital ``M`` that is not ``Meg``
+    or ``Mil`` (``1M``, ``1MHz``: SPICE would read milli), and for the suffix ``a``.
     """
     if isinstance(text, int | float):
         return float(text)
@@ -45,22 +56,48 @@ def parse_spice(text: str | float) -> float:
     if not match:
         raise UnitError(f"cannot read {text!r} as a number; expected e.g. 4u, 1meg, 2.5e-9")
     mantissa, tail = match.groups()
-    if tail.startswith("M") and not tail.lower().startswith(("meg", "mil")):
+    lower = tail.lower()
+    if tail.startswith("M") and not lower.startswith(("meg", "mil")):
         raise UnitError(
             f"{text!r} is ambiguous: SPICE reads M as milli; write {mantissa}meg for mega "
             f"or {mantissa}m for milli"
         )
-    lower = tail.lower()
-    for suffix, scale in _SCALE.items():  # meg and mil stand before m
-        if lower.startswith(suffix):
-            return float(mantissa) * scale if scale >= 1 else float(f"{mantissa}") * scale
-    return float(mantissa)
+    if lower.startswith("a"):
+        raise UnitError(
+            f"{text!r} is ambiguous: ngspice 39 ignores the a, later versions read atto; "
+            f"write {mantissa} for a plain number or {mantissa}e-18 for atto"
+            if "e" not in mantissa.lower()
+            else f"{text!r} is ambiguous: leave out {tail!r}"
+        )
+    scale = next((s for suffix, s in _SCALE.items() if lower.startswith(suffix)), "1")
+    try:
+        value = float(decimal.Decimal(mantissa) * decimal.Decimal(scale))
+    except (decimal.InvalidOperation, decimal.Overflow):
+        value = math.inf
+    if not math.isfinite(value):
+        raise UnitError(f"{text!r} is too large for a number")
+    return value
 
 
 def format_si(value: float, unit: str = "", digits: int = 4) -> str:
-    """Write a number in engineering notation for people: ``format_si(4e-6, "m")`` → ``4 µm``."""
+    """Write a number in engineering notation for people: ``format_si(4e-6, "m")`` → ``4 µm``.
+
+    ``digits`` are significant digits; trailing zeros are left out. Mega is ``M``, as people write
+    it, so what `parse_spice` takes is not always what this gives.
+    """
     if not math.isfinite(value):
-        return str(value)
-    if unit in {"%", "dB", "deg", "°"}:
+        return f"{value} {unit}".rstrip()
+    if unit in _AS_WRITTEN:
         return f"{value:.{digits}g} {unit}"
-    return Quantity(value, unit).render(prec=digits - 1)
+    return str(_quantity()(value, unit).render(prec=digits - 1)).rstrip()
+
+
+@cache
+def _quantity() -> type[Quantity]:
+    # A class of our own: preferences set on Quantity itself would be global to the process.
+    from quantiphy import Quantity
+
+    class Si(Quantity):
+        map_sf: ClassVar[dict[str, str]] = {"u": "µ"}
+
+    return Si
