@@ -1,0 +1,39 @@
+"""What failed simulations teach: the probability that a design can be simulated at all.
+
+A Gaussian process on the labels +1 (finished) and −1 (failed), squashed by the normal distribution
+function: least-squares classification, C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes
+for Machine Learning", 2006, section 6.5. Nothing is learned of the metrics from a failed design, and
+no made-up penalty enters their model.
+"""
+
+from __future__ import annotations
+
+import torch
+from botorch.utils.probability.utils import log_ndtr
+from torch import Tensor
+
+from spiceloop.opt.model import Surrogate, fit_surrogate
+
+__all__ = ["FailureModel"]
+
+# Label noise (variance): two neighbours may well differ at the edge of convergence.
+_LABEL_NOISE = 1e-2
+
+
+class FailureModel:
+    """Log of the probability that a simulation finishes."""
+
+    def __init__(self, x: Tensor, failed: Tensor) -> None:
+        """Learn from designs ``x`` (n, d) and flags ``failed`` (n,), both kinds present."""
+        labels = torch.where(failed, -1.0, 1.0).to(x).unsqueeze(1)
+        fitted = fit_surrogate(x, labels)
+        # Far from all data the share of finished trials holds; near a failure its label does.
+        share = labels.mean(0)
+        noise = torch.full((1,), _LABEL_NOISE, dtype=x.dtype)
+        self._model = Surrogate(fitted.kernel, share, x, labels, noise)
+
+    def log_probability(self, points: Tensor) -> Tensor:
+        """Return log P(finishes), shape (b,), at ``points`` (b, d)."""
+        mean, sd = self._model.predict(points)
+        # One label unit of slack turns ±1 into odds that a few more trials can overturn.
+        return log_ndtr(mean.squeeze(1) / (sd.squeeze(1).square() + _LABEL_NOISE).sqrt())

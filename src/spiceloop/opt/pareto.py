@@ -1,0 +1,142 @@
+"""Losses, Pareto sets, hypervolume and the reference point that it is measured from.
+
+A loss is a transformed objective (`transform`) with its sign turned so that less is better. A
+design that does not finish, or that violates a constraint, contributes no hypervolume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from spiceloop.opt.base import Floats, History, Task
+from spiceloop.opt.transform import column, metric_scales
+
+__all__ = [
+    "feasible_mask",
+    "hypervolume",
+    "hypervolume_history",
+    "losses",
+    "pareto_mask",
+    "reference_point",
+]
+
+Mask = npt.NDArray[np.bool_]
+
+# One decade on a logarithmic scale.
+_DECADE = float(np.log(10.0))
+# Share of the Pareto set's extent by which the reference lies beyond its worst values, see
+# Ishibuchi et al., "How to specify a reference point in hypervolume calculation", Evol. Comput.
+# 26(3), 2018.
+_BEYOND = 0.1
+
+
+def losses(task: Task, metrics: Floats, metric_names: Sequence[str]) -> Floats:
+    """Return transformed objectives to minimize, shape (n, k); NaN rows for failed trials."""
+    scales = metric_scales(task, metrics, metric_names)
+    found = np.empty((len(metrics), len(task.goals)))
+    for j, goal in enumerate(task.goals):
+        values = scales[goal.metric](column(metrics, metric_names, goal.metric))
+        found[:, j] = -values if goal.maximize else values
+    return found
+
+
+def feasible_mask(task: Task, metrics: Floats, metric_names: Sequence[str]) -> Mask:
+    """Return which trials finished and meet every constraint, shape (n,)."""
+    good = np.ones(len(metrics), dtype=bool)
+    for goal in task.goals:
+        good &= np.isfinite(column(metrics, metric_names, goal.metric))
+    for bound in task.constraints:
+        values = column(metrics, metric_names, bound.metric)
+        good &= np.isfinite(values)
+        if bound.minimum is not None:
+            good &= values >= bound.minimum
+        if bound.maximum is not None:
+            good &= values <= bound.maximum
+    return good
+
+
+def pareto_mask(points: Floats) -> Mask:
+    """Return which rows of losses, shape (n, k), no other row dominates; of equals the first.
+
+    Rows with NaN are never in the set.
+    """
+    mask = np.isfinite(points).all(axis=1)
+    for i in np.flatnonzero(mask):
+        others = points[mask]
+        dominated = (others <= points[i]).all(axis=1) & (others < points[i]).any(axis=1)
+        twin = mask[:i] & (points[:i] == points[i]).all(axis=1)
+        mask[i] = not (dominated.any() or twin.any())
+    return mask
+
+
+def reference_point(
+    task: Task,
+    metrics: Floats,
+    metric_names: Sequence[str],
+    start: int | None = None,
+) -> Floats:
+    """Return the point, shape (k,), that hypervolume is measured from in reports.
+
+    The rule: where the start design finished, each of its losses made worse by one decade on a
+    logarithmic scale, by its own magnitude on a linear one, so that the yardstick stands before the
+    first trial and never moves. Without a start, the worst value of each loss over the feasible
+    Pareto set (over all finished trials where none is feasible) plus a tenth of its extent.
+    """
+    y = losses(task, metrics, metric_names)
+    if start is not None and np.isfinite(y[start]).all():
+        scales = metric_scales(task, metrics, metric_names)
+        logs = np.array([scales[g.metric].log for g in task.goals])
+        return np.asarray(y[start] + np.where(logs, _DECADE, np.maximum(np.abs(y[start]), 1e-12)))
+    finished = y[np.isfinite(y).all(axis=1)]
+    if not len(finished):
+        return np.zeros(len(task.goals))
+    feasible = y[feasible_mask(task, metrics, metric_names)]
+    front = feasible[pareto_mask(feasible)] if len(feasible) else finished
+    extent = np.ptp(front, axis=0)
+    # A set of one point, or one with equal values, has no extent of its own.
+    extent = np.where(extent > 0, extent, np.ptp(finished, axis=0))
+    extent = np.where(extent > 0, extent, np.maximum(np.abs(front[0]), 1.0))
+    return np.asarray(front.max(axis=0) + _BEYOND * extent)
+
+
+def hypervolume(points: Floats, reference: Floats) -> float:
+    """Return the volume that losses, shape (n, k), dominate up to ``reference``, shape (k,).
+
+    By BoTorch's box decomposition; rows with NaN, or not better than the reference, add nothing.
+    """
+    return float(_volumes(points, reference)[-1]) if len(points) else 0.0
+
+
+def hypervolume_history(task: Task, history: History) -> Floats:
+    """Return the hypervolume after each finished or failed trial, shape (n,), never falling."""
+    args = (task, history.metrics, history.metric_names)
+    points = losses(*args)
+    points[~feasible_mask(*args)] = np.nan
+    return _volumes(points, reference_point(*args, start=history.start))
+
+
+def _volumes(points: Floats, reference: Floats) -> Floats:
+    """Hypervolume of the first 1, 2, …, n rows."""
+    import torch
+    from botorch.utils.multi_objective.box_decompositions.non_dominated import (
+        FastNondominatedPartitioning,
+    )
+
+    better = (np.nan_to_num(points, nan=np.inf) < reference).all(axis=1)
+    volumes = np.zeros(len(points))
+    volume, front = 0.0, np.empty((0, len(reference)))
+    for i, point in enumerate(points):
+        if better[i] and not (front <= point).all(axis=1).any():
+            front = np.vstack([front[~(point <= front).all(axis=1)], point])
+            if len(reference) == 1:
+                volume = float(reference[0] - front.min())
+            else:
+                boxes = FastNondominatedPartitioning(
+                    ref_point=torch.as_tensor(-reference), Y=torch.as_tensor(-front)
+                )
+                volume = float(boxes.compute_hypervolume())
+        volumes[i] = volume
+    return volumes
