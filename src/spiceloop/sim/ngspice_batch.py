@@ -1,0 +1,115 @@
+"""`NgspiceBatch`: one ``ngspice -b`` process a deck. Slow, simple, the reference for the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from spiceloop.circuit.deck import Deck
+from spiceloop.errors import SetupError
+from spiceloop.sim import diagnose
+from spiceloop.sim.base import SimResult
+from spiceloop.sim.prepare import MAIN, prepare
+from spiceloop.sim.results import QUIT_COMMANDS, conclude, read_raw_tables, wanted_vectors
+from spiceloop.sim.rundir import run_folder, setup_commands
+
+__all__ = ["NgspiceBatch"]
+
+
+class NgspiceBatch:
+    """Runs each deck in a process of its own; vectors come back through raw files."""
+
+    name = "ngspice-batch"
+
+    def __init__(self) -> None:
+        self._version = ""
+
+    def version(self) -> str:
+        """Return e.g. ``ngspice-39``. Raises `SetupError` where ngspice is missing."""
+        if not self._version:
+            output = subprocess.run(
+                [_program(), "--version"], capture_output=True, text=True, timeout=60, check=False
+            ).stdout
+            match = re.search(r"ngspice-[\w.]+", output, re.IGNORECASE)
+            self._version = match.group(0) if match else "ngspice"
+        return self._version
+
+    def run(
+        self,
+        deck: Deck,
+        *,
+        measures: Sequence[str] = (),
+        vectors: Sequence[str] | None = None,
+        timeout: float = 60.0,
+    ) -> SimResult:
+        """Run the deck; ``timeout`` in seconds of wall clock. Raises `SimulationError`."""
+        program = _program()
+        start = time.perf_counter()
+        probes = [f"print {m.lower()}" for m in measures if m.startswith("@")]
+        echo, *write = QUIT_COMMANDS
+        extras = [echo, *probes, *write]
+        script = prepare(deck.text, at_quit=extras, at_end=[*extras, "quit"])
+        with run_folder(deck, script.files) as folder:
+            (folder / ".spiceinit").write_text(_init_file(deck))
+            log = folder / "log"
+            with log.open("wb") as output:
+                # Its own process group, so that a time-out takes what the deck started along.
+                process = subprocess.Popen(
+                    [program, "-b", MAIN],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=folder,
+                    start_new_session=True,
+                )
+            try:
+                returncode = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                raise diagnose.timeout(timeout, _lines(log)).located(deck=deck.name) from None
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            lines = _lines(log)
+            if returncode < 0:
+                raise diagnose.crash(returncode, lines).located(deck=deck.name)
+            return conclude(
+                deck,
+                lines=lines,
+                tables=read_raw_tables(folder, script.lets),
+                lets=script.lets,
+                measures=measures,
+                vectors=wanted_vectors(vectors),
+                fatal=False,
+                seconds=time.perf_counter() - start,
+            )
+
+    def close(self) -> None:
+        """Nothing stays behind between runs."""
+
+
+def _program() -> str:
+    found = shutil.which("ngspice")
+    if not found:
+        raise SetupError(
+            "ngspice is not on PATH; on Debian or Ubuntu run `apt-get install ngspice`"
+        )
+    return found
+
+
+def _init_file(deck: Deck) -> str:
+    """The user's own ``~/.spiceinit``, which a file in the working folder hides, and ours."""
+    own = Path.home() / ".spiceinit"
+    lines = [own.read_text(errors="replace")] if own.is_file() else []
+    return "\n".join([*lines, *setup_commands(deck), ""])
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(errors="replace").splitlines()

@@ -1,0 +1,234 @@
+"""`NgspiceLib`: ngspice's shared library in a worker process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from array import array
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import spiceloop
+from spiceloop.circuit.deck import Deck
+from spiceloop.errors import SetupError
+from spiceloop.sim import diagnose
+from spiceloop.sim.base import SimResult
+from spiceloop.sim.prepare import MAIN, prepare
+from spiceloop.sim.rawfile import as_array
+from spiceloop.sim.results import (
+    QUIT_COMMANDS,
+    Table,
+    Vectors,
+    conclude,
+    read_raw_tables,
+    wanted_vectors,
+)
+from spiceloop.sim.rundir import run_folder, setup_commands
+
+__all__ = ["NgspiceLib"]
+
+_START_LIMIT = 60.0  # seconds; a worker is up in well under one unless the machine is on its knees
+
+
+class _WorkerLostError(Exception):
+    """The worker's end of the pipe closed."""
+
+
+class NgspiceLib:
+    """Runs decks in a worker process, each from a pristine ngspice (see `sim.worker`).
+
+    Owns at most one worker. A time-out kills it; the next `run` starts another. Not for use by
+    several threads at once; several threads may each have their own.
+    """
+
+    name = "ngspice-lib"
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._banner = ""
+        self._buffer = bytearray()
+
+    def version(self) -> str:
+        """Return e.g. ``ngspice-39``; starts the worker if none runs."""
+        self._worker()
+        words = self._banner.split()
+        return next((w for w in words if w.lower().startswith("ngspice-")), "ngspice")
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the worker, or None while none runs; for tests and ``doctor``."""
+        return self._process.pid if self._process else None
+
+    def run(
+        self,
+        deck: Deck,
+        *,
+        measures: Sequence[str] = (),
+        vectors: Sequence[str] | None = None,
+        timeout: float = 60.0,
+    ) -> SimResult:
+        """Run the deck; ``timeout`` in seconds of wall clock. Raises `SimulationError`."""
+        start = time.perf_counter()
+        script = prepare(deck.text, at_quit=QUIT_COMMANDS, at_end=())
+        wanted = wanted_vectors(vectors)
+        self._worker()
+        with run_folder(deck, script.files) as folder:
+            request = {
+                "folder": str(folder),
+                "commands": [*setup_commands(deck), f"source {MAIN}"],
+                "vectors": sorted(wanted),
+                "probe": [m.lower() for m in measures if m.startswith("@")],
+            }
+            log = folder / "log"
+            try:
+                header, tables = self._ask(request, time.monotonic() + timeout)
+            except TimeoutError:
+                self.close()
+                raise diagnose.timeout(timeout, _lines(log)).located(deck=deck.name) from None
+            except _WorkerLostError:
+                returncode = self._reap()
+                raise diagnose.crash(returncode, _lines(log)).located(deck=deck.name) from None
+            exited = header["exit"]
+            if exited is not None and exited[1]:  # quit inside a block: the plots are in raw files
+                tables = read_raw_tables(folder, script.lets)
+            return conclude(
+                deck,
+                lines=_lines(log),
+                tables=tables,
+                lets=script.lets,
+                measures=measures,
+                vectors=wanted,
+                fatal=exited is not None and not exited[1],
+                seconds=time.perf_counter() - start,
+            )
+
+    def close(self) -> None:
+        """Kill the worker and all it started; safe to call twice."""
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        self._reap()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.close()
+
+    def _reap(self) -> int | None:
+        """Wait for the worker's end, forget it, return its exit status."""
+        process, self._process = self._process, None
+        self._buffer.clear()
+        if process is None:
+            return None
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        try:
+            return process.wait(5)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return process.wait()
+
+    def _worker(self) -> subprocess.Popen[bytes]:
+        """Return the worker, started if there is none or it died since the last run."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._reap()
+        root = str(Path(spiceloop.__file__).resolve().parents[1])
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        # Its own session, so that killing its group reaches the child that runs ngspice and a
+        # Ctrl-C at the terminal does not. The root folder, so that no file of the user's folder
+        # shadows a module. Popen closes all other descriptors: no worker holds another's pipes.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "spiceloop.sim.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+        try:
+            hello = json.loads(self._read_line(time.monotonic() + _START_LIMIT))
+        except (_WorkerLostError, TimeoutError):
+            self.close()
+            raise SetupError(
+                "the simulator's worker process did not start; run `python -m "
+                "spiceloop.sim.worker </dev/null` to see why"
+            ) from None
+        if "setup" in hello:
+            self.close()
+            raise SetupError(hello["setup"])
+        self._banner = hello["banner"]
+        return self._process
+
+    def _ask(
+        self, request: Mapping[str, Any], deadline: float
+    ) -> tuple[dict[str, Any], list[Table]]:
+        """Send a request; return the reply's header and the plots."""
+        line = json.dumps(request).encode() + b"\n"
+        try:
+            _pipe(self._worker().stdin).write(line)
+        except OSError:
+            raise _WorkerLostError from None
+        header = json.loads(self._read_line(deadline))
+        tables: list[Table] = []
+        for plot, entries in header["plots"]:
+            vectors: Vectors = {}
+            for name, is_complex, length, inline in entries:
+                if inline is not None:
+                    raw = array("d", inline).tobytes()
+                else:
+                    raw = self._read(length * (16 if is_complex else 8), deadline)
+                vectors[name.lower()] = as_array(raw, is_complex)
+            tables.append(Table(plot, vectors))
+        return header, tables
+
+    def _read_line(self, deadline: float) -> bytes:
+        while (end := self._buffer.find(b"\n")) < 0:
+            self._fill(deadline)
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        while len(self._buffer) < size:
+            self._fill(deadline)
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def _fill(self, deadline: float) -> None:
+        pipe = _pipe(self._process.stdout if self._process else None)
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+        data = os.read(pipe.fileno(), 1 << 20)
+        if not data:
+            raise _WorkerLostError
+        self._buffer += data
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise _WorkerLostError
+    return pipe
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []

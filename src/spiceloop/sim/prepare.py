@@ -1,0 +1,163 @@
+"""Make a deck ready to be sourced: results come out before ``quit``, dot cards run.
+
+What ngspice 39 does, found by experiment, and why a deck cannot simply be handed over:
+
+- ``quit`` frees all plots before anyone can read them (and the shared library cannot be used
+  afterwards). So a ``quit`` at the top of a control block ends the script by dropping what
+  follows; one inside ``if`` or a loop gets commands in front that write all plots to raw files.
+- ``ngspice -b`` on a deck with dot cards only evaluates ``.meas`` after the wrong analysis where
+  there are several, does not understand ``vdb(out)`` in them, and saves no vectors that no
+  ``.print`` names. ``run`` in a control block does all of this right if the deck has one kind of
+  analysis. So such a deck becomes one deck per kind, sourced one after the other.
+- After a control block that does not quit, ``ngspice -b`` runs the dot cards once more. That is
+  repeated only where the control block ran no analysis itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["MAIN", "Script", "prepare"]
+
+MAIN = "deck.cir"
+
+_ANALYSES = ("op", "dc", "ac", "tran", "noise", "tf", "pz", "disto", "sens", "sp", "pss")
+_OPENS = {"if", "while", "dowhile", "repeat", "foreach"}
+_RUNS = {*_ANALYSES, "run", "source"}
+_LET = re.compile(r"^\s*(?:let|\.csparam)\s+([^\s=\[]+)\s*(?:\[[^=]*)?=", re.IGNORECASE)
+_SAVABLE = re.compile(r"\b([vi])(?:m|db|p|r|i)?\(\s*([^\s(),]+)\s*(?:,\s*([^\s(),]+)\s*)?\)", re.I)
+
+
+@dataclass(frozen=True)
+class Script:
+    """Files to write, by name; ngspice sources `MAIN`. ``lets``: vectors that the deck names."""
+
+    files: dict[str, str]
+    lets: frozenset[str] = field(default_factory=frozenset)
+
+
+def prepare(text: str, *, at_quit: Sequence[str], at_end: Sequence[str]) -> Script:
+    """Rewrite a deck's text.
+
+    ``at_quit`` are commands placed before a ``quit`` inside a block, which stays; ``at_end`` ends
+    the script, whether a ``quit`` at the top or the end of the deck is what ends it.
+    """
+    circuit, control = _split(text.splitlines())
+    lets = frozenset(m.group(1).lower() for line in text.splitlines() if (m := _LET.match(line)))
+    kinds = _dot_analyses(circuit)
+    body, quits = _rewrite(control, at_quit)
+    runs_itself = any(_word(s) in _RUNS for line in control for s in line.split(";"))
+    run_cards = bool(kinds) and not quits and not runs_itself
+    if run_cards and len(kinds) > 1 and any(_word(line).startswith(".meas") for line in circuit):
+        return Script(_one_deck_per_kind(circuit, kinds, body, at_end), lets)
+    if run_cards:
+        body = [*body, "run"]
+    return Script({MAIN: _join(circuit, [*body, *at_end])}, lets)
+
+
+def _word(line: str) -> str:
+    parts = line.split(None, 1)
+    return parts[0].lower() if parts else ""
+
+
+def _split(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Separate circuit lines (up to ``.end``) from the lines of all control blocks."""
+    circuit, control = lines[:1], []
+    inside = False
+    for line in lines[1:]:
+        word = _word(line)
+        if word == ".control":
+            inside = True
+        elif word == ".endc":
+            inside = False
+        elif inside:
+            control.append(line)
+        elif word == ".end":
+            break
+        else:
+            circuit.append(line)
+    return circuit or [""], control
+
+
+def _join(circuit: Sequence[str], control: Sequence[str]) -> str:
+    return "\n".join([*circuit, *_saves(circuit), ".control", *control, ".endc", ".end", ""])
+
+
+def _rewrite(control: Sequence[str], at_quit: Sequence[str]) -> tuple[list[str], bool]:
+    """Handle every quit; return the control lines and whether a quit at the top ended them."""
+    out: list[str] = []
+    depth = 0
+    for line in control:
+        word = _word(line)
+        if word in _OPENS:
+            depth += 1
+        elif word == "end":
+            depth = max(0, depth - 1)
+        statements = line.split(";")
+        quit_at = next((i for i, s in enumerate(statements) if _word(s) in ("quit", "exit")), None)
+        if quit_at is None:
+            out.append(line)
+            continue
+        before = ";".join(statements[:quit_at]).strip()
+        if before:
+            out.append(before)
+        if depth == 0:
+            return out, True
+        out += [*at_quit, statements[quit_at].strip()]
+    return out, False
+
+
+def _dot_analyses(circuit: Sequence[str]) -> dict[str, list[int]]:
+    """Line numbers of dot analysis cards by kind, in the deck's order, outside subcircuits."""
+    kinds: dict[str, list[int]] = {}
+    for number, line in enumerate(circuit[1:], start=1):
+        word = _word(line)
+        if word.startswith(".") and word[1:] in _ANALYSES:
+            kinds.setdefault(word[1:], []).append(number)
+    return kinds
+
+
+def _saves(circuit: Sequence[str]) -> list[str]:
+    """Return ``.save`` cards for what .meas, .print and .plot name, where .save restricts.
+
+    ``ngspice -b`` saves those by itself, ``run`` does not.
+    """
+    if not any(_word(line) == ".save" for line in circuit):
+        return []
+    names: dict[str, None] = {}
+    for line in circuit[1:]:
+        if _word(line).startswith((".meas", ".print", ".plot", ".four")):
+            for kind, first, second in _SAVABLE.findall(line):
+                for node in filter(None, (first, second)):
+                    names[f"{kind.lower()}({node})"] = None
+    return [f".save {name}" for name in names if name != "v(0)"]
+
+
+def _one_deck_per_kind(
+    circuit: Sequence[str],
+    kinds: dict[str, list[int]],
+    body: Sequence[str],
+    at_end: Sequence[str],
+) -> dict[str, str]:
+    """One deck with the cards and measures of each kind, and a script that sources them all."""
+    files: dict[str, str] = {}
+    for kind in kinds:
+        drop = {n for other, numbers in kinds.items() if other != kind for n in numbers}
+        lines: list[str] = []
+        dropped = False
+        for number, line in enumerate(circuit):
+            words = line.lower().split(None, 2)
+            if number > 0 and words and words[0].startswith(".meas"):
+                dropped = len(words) > 1 and words[1] != kind
+            elif number in drop:
+                dropped = True
+            elif not line.lstrip().startswith(("+", "*")):
+                dropped = False
+            # A comment keeps the line numbers in ngspice's messages right.
+            lines.append("*" if dropped else line)
+        files[f"{kind}.cir"] = _join(lines, [*body, "run"])
+    script = ["*ng_script", *(f"source {name}" for name in files), *at_end, ""]
+    files[MAIN] = "\n".join(script)
+    return files

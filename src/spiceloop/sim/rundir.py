@@ -1,0 +1,42 @@
+"""The private folder that one simulation runs in."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from spiceloop.circuit.deck import Deck
+from spiceloop.errors import DeckError
+
+__all__ = ["run_folder", "setup_commands"]
+
+
+@contextlib.contextmanager
+def run_folder(deck: Deck, files: Mapping[str, str]) -> Iterator[Path]:
+    """Make a temporary folder with the deck's files and ``files``; remove it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="spiceloop-"))
+    try:
+        for name, text in deck.files.items():
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts:
+                raise DeckError(f"{deck.name}: file {name!r} would lie outside the run's folder")
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def setup_commands(deck: Deck) -> list[str]:
+    """Commands that ngspice needs before it reads the deck."""
+    # Relative paths are looked up in the run's own folder first, then in the deck's home.
+    commands = [f'set sourcepath = ( . "{deck.home.resolve()}" )']
+    if deck.compat:
+        commands += [f"set ngbehavior={deck.compat}", "set ng_nomodcheck"]
+    return commands
