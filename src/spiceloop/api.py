@@ -151,6 +151,7 @@ def size(
     simulator: str = "ngspice-lib",
     out: str | Path | None = None,
     study: str | None = None,
+    name: str = "",
     on_event: OnEvent = lambda event: None,
     timeout: float | None = None,
     trust_deck: bool = False,
@@ -159,7 +160,8 @@ def size(
 
     ``trials`` designs are simulated besides the problem's start, the first ``initial`` of them
     quasi-random. ``out`` is the folder of study and report, default ``runs/NAME``; ``study`` a
-    storage URL in place of the file ``out/study.db``. ``timeout`` in seconds ends the whole run.
+    storage URL in place of the file ``out/study.db``, and ``name`` its name there, default the
+    problem's. ``timeout`` in seconds ends the whole run.
     With one worker the same ``seed`` gives the same designs. Ctrl-C returns what there is, with
     ``ending`` interrupted; `resume` goes on.
 
@@ -180,11 +182,10 @@ def size(
         batch=batch,
         workers=workers,
         simulator=simulator,
-        trust_deck=trust_deck,
         problem_file=str(loaded.file.absolute()) if loaded.file else "",
         versions=_versions(loaded, simulator),
     )
-    kept = Study.create(bench, study or default_url(folder), settings)
+    kept = Study.create(bench, study or default_url(folder), settings, name=name)
     return _continue(kept, method, folder, trials, workers, on_event, timeout)
 
 
@@ -198,6 +199,7 @@ def resume(
     out: str | Path | None = None,
     on_event: OnEvent = lambda event: None,
     timeout: float | None = None,
+    trust_deck: bool = False,
 ) -> Result:
     """Go on with a study that was interrupted, killed, or shall get more ``trials``.
 
@@ -207,7 +209,7 @@ def resume(
     """
     from spiceloop.opt import make_optimizer
 
-    opened = open_study(where, problem=problem, name=name, out=out)
+    opened = open_study(where, problem=problem, name=name, out=out, trust_deck=trust_deck)
     settings = opened.study.settings
     return _continue(
         opened.study,
@@ -226,8 +228,13 @@ def open_study(
     problem: Problem | str | Path | None = None,
     name: str = "",
     out: str | Path | None = None,
+    trust_deck: bool = False,
 ) -> Result:
-    """Open a study for looking at it; arguments as for `resume`. Raises `StudyError`."""
+    """Open a study for looking at it; arguments as for `resume`. Raises `StudyError`.
+
+    ``trust_deck`` has to be said again: a study file may come from somebody else, and must not be
+    able to vouch for the decks that it names.
+    """
     url = study_url(where)
     recorded = Study.open(url, name).settings
     source = problem if problem is not None else recorded.problem_file
@@ -240,7 +247,7 @@ def open_study(
             f"the problem file {str(source) or '(unknown)'} of the study at {url} is not there; "
             "say where it is now"
         )
-    study = Study.open(url, name, bench=Bench.load(loaded, trust=recorded.trust_deck))
+    study = Study.open(url, name, bench=Bench.load(loaded, trust=trust_deck))
     file = file_of(url)
     folder = Path(out) if out is not None else file.parent if file else Path("runs") / study.name
     return Result(study, folder)

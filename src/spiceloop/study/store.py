@@ -55,7 +55,6 @@ class Settings:
     batch: int = 1
     workers: int = 1
     simulator: str = "ngspice-lib"
-    trust_deck: bool = False
     problem_file: str = ""  # absolute, so that a study alone is enough to resume
     versions: Mapping[str, str] = field(default_factory=dict)
 
