@@ -1,0 +1,95 @@
+"""The error boundary: every exception becomes a message in plain words and an exit code.
+
+========  ======================================================================
+exit code meaning
+========  ======================================================================
+0         done
+1         an error of spiceloop's own, or the reader of a pipe went away
+2         something the user wrote is wrong (`InputError`, wrong options)
+3         ngspice, its library or the PDK is missing (`SetupError`)
+4         a simulation failed (`SimulationError`)
+5         the study or a result cannot be written (`StorageError`, disk full)
+130       interrupted by Ctrl-C
+========  ======================================================================
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from typer import BadParameter
+
+from spiceloop.cli.console import note, print_json
+from spiceloop.errors import ProblemError, SimulationError, SpiceloopError
+
+__all__ = ["INTERRUPTED", "guarded"]
+
+INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
+
+# Usage errors: Typer carries its own copy of Click, or Click itself, depending on its version.
+_UsageError = BadParameter.__mro__[1]
+_BROKEN_PIPE = 1
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def guarded(run: Callable[[], object], *, json: bool, debug: bool) -> int:
+    """Call ``run`` and return the exit code; what it returns counts if it is a number.
+
+    With ``json`` an error is one JSON document on standard output, otherwise text on standard
+    error. With ``debug`` the traceback is shown too.
+    """
+    try:
+        result = run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _tell("interrupted", "KeyboardInterrupt", INTERRUPTED, json=json)
+    except BrokenPipeError:
+        # The reader of our output went away (`spiceloop examples | head -1`): nothing to tell, and
+        # the interpreter must not stumble over it again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message, code = _explain(error)
+        extra: dict[str, object] = {}
+        if isinstance(error, ProblemError):
+            extra["mistakes"] = error.mistakes
+        if isinstance(error, SimulationError):
+            extra |= {"kind": error.kind.value, "line": error.line, "testbench": error.deck}
+        return _tell(message, type(error).__name__, code, json=json, **extra)
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """Message and exit code of an exception."""
+    if isinstance(error, SpiceloopError):
+        return str(error), error.exit_code
+    if isinstance(error, _UsageError):
+        return f"{error.format_message()} (see --help)", 2  # type: ignore[attr-defined]
+    if isinstance(error, OSError) and error.errno is not None and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}", 5 if error.errno in _NO_ROOM else 2
+    return (
+        f"unexpected {type(error).__name__}: {error}\n"
+        "This is a fault of spiceloop. Run the same command with --debug to see where, and report\n"
+        "both together with what `spiceloop doctor` prints."
+    ), 1
+
+
+def _tell(message: str, kind: str, code: int, *, json: bool, **extra: object) -> int:
+    try:
+        if json:
+            print_json({"error": {"type": kind, "message": message, "exit_code": code, **extra}})
+            sys.stdout.flush()
+        else:
+            note(f"spiceloop: {message}")
+    except BrokenPipeError:
+        return _BROKEN_PIPE
+    return code

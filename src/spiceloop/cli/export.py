@@ -1,0 +1,73 @@
+"""``spiceloop export``: a study's trials as tables, a trial's sized netlists as decks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spiceloop.cli.arguments import (
+    JsonOption,
+    NameOption,
+    ProblemOption,
+    StudyOption,
+    TrialOption,
+    TrustOption,
+    WhereArgument,
+    find_problem,
+    where_is,
+)
+from spiceloop.cli.console import print_json, print_text
+from spiceloop.errors import InputError
+
+__all__ = ["export"]
+
+
+def export(
+    where: WhereArgument = None,
+    study: StudyOption = None,
+    name: NameOption = "",
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all trials to this Parquet file.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all trials to this CSV file.")
+    ] = None,
+    netlist: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a trial's sized netlists into this folder."),
+    ] = None,
+    trial: TrialOption = None,
+    problem: ProblemOption = None,
+    trust_deck: TrustOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a study's trials (SI numbers, one row a trial) and sized netlists."""
+    place = where_is(where, study)
+    if parquet is None and csv is None and netlist is None:
+        raise InputError("nothing to export: give --parquet FILE, --csv FILE or --netlist DIR")
+    if trial is not None and netlist is None:
+        raise InputError("--trial chooses what --netlist writes; give --netlist DIR too")
+
+    from spiceloop import api
+    from spiceloop.study.export import write_csv, write_parquet
+
+    opened = api.open_study(
+        place,
+        problem=find_problem(problem) if problem else None,
+        name=name,
+        trust_deck=trust_deck,
+    )
+    written: list[Path] = []
+    if parquet is not None:
+        written.append(write_parquet(opened.problem, opened.trials, parquet))
+    if csv is not None:
+        written.append(write_csv(opened.problem, opened.trials, csv))
+    if netlist is not None:
+        written += opened.write_netlists(netlist, trial=trial)
+    if json:
+        print_json({"written": written, "trials": len(opened.trials)})
+    else:
+        for path in written:
+            print_text(str(path))

@@ -1,0 +1,45 @@
+"""The built-in examples: folders of `spiceloop.examples` that hold a ``problem.yaml``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Example", "examples"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One built-in example."""
+
+    name: str
+    folder: Path
+
+    @property
+    def problem_file(self) -> Path:
+        """Its problem file."""
+        return self.folder / "problem.yaml"
+
+    @property
+    def needs_pdk(self) -> bool:
+        """Whether it needs process models that are installed apart from spiceloop."""
+        return re.search(r"^pdk\s*:", self.problem_file.read_text(), re.MULTILINE) is not None
+
+    @property
+    def description(self) -> str:
+        """The first sentence of the problem file's description."""
+        import yaml
+
+        document = yaml.safe_load(self.problem_file.read_text())
+        text = " ".join(str(document.get("description", "")).split())
+        return re.split(r"(?<=[.;:])\s", text, maxsplit=1)[0].rstrip(".;:")
+
+
+def examples() -> dict[str, Example]:
+    """Return the examples by name, in alphabetical order."""
+    from importlib.resources import files
+
+    home = Path(str(files("spiceloop.examples")))
+    folders = sorted(p.parent for p in home.glob("*/problem.yaml"))
+    return {folder.name: Example(folder.name, folder) for folder in folders}

@@ -1,0 +1,119 @@
+"""How `size` and `resume` end: the report, the result on standard output, the way to go on."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiceloop.api import Result
+from spiceloop.cli.boundary import INTERRUPTED
+from spiceloop.cli.console import note, print_json, print_table, print_text
+from spiceloop.cli.scoreboard import Scoreboard
+from spiceloop.cli.tables import comparison_table, design_table, metric_rows
+from spiceloop.study.choose import Choice, pareto_trials
+from spiceloop.study.loop import Ending
+from spiceloop.study.storage import default_url
+from spiceloop.study.trial import Trial
+
+__all__ = ["Outcome", "where_words"]
+
+
+def where_words(result: Result) -> list[str]:
+    """Return the words by which ``resume``, ``report`` and ``export`` find this study."""
+    if result.study.url == default_url(result.out):
+        return [str(result.out)]
+    words = ["--study", result.study.url, "--name", result.study.name]
+    return [*words, "--out", str(result.out)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that ended, and how its result is to be told.
+
+    ``again`` are options of this run that a resumed one needs too.
+    """
+
+    result: Result
+    board: Scoreboard
+    again: tuple[str, ...] = ()
+    report: bool = True
+    json: bool = False
+
+    def tell(self) -> int:
+        """Write the report and the result; return the exit code."""
+        interrupted = self.result.ending is Ending.INTERRUPTED
+        page = None
+        if self.report and not interrupted and self.result.chosen is not None:
+            note("writing the report …")
+            page = self.result.report()
+        if self.json:
+            print_json(self._document(page))
+        else:
+            self._tables(page)
+        if interrupted:
+            note(
+                f"spiceloop: interrupted; {self.board.ended} of {self.board.total} trials are "
+                f"kept. Go on with:\n  {self._resume()}"
+            )
+            return INTERRUPTED
+        return 0
+
+    def _resume(self) -> str:
+        return shlex.join(["spiceloop", "resume", *where_words(self.result), *self.again])
+
+    def _tables(self, page: Path | None) -> None:
+        board, choice = self.board, self.result.choice
+        if choice is None:
+            print_text("no trial was simulated to the end")
+        else:
+            problem = self.result.problem
+            print_table(comparison_table(problem, board.start, choice.trial))
+            print_text("")
+            print_table(design_table(problem, board.start, choice.trial))
+            print_text(f"\nchosen: trial {choice.trial.number}, {choice.rule}")
+        failures = ", ".join(f"{n} {kind}" for kind, n in board.failures.most_common())
+        print_text(
+            f"trials: {board.ended} of {board.total}, {board.feasible} meet every spec, "
+            f"failed: {failures or 'none'}; hypervolume {board.hypervolume():.4g}; "
+            f"thinking {board.thinking_s:.1f} s, simulating {board.simulation_s:.1f} s"
+        )
+        print_text(f"study:  {self.result.study.url}")
+        if page is not None:
+            print_text(f"report: {page}")
+
+    def _document(self, page: Path | None) -> dict[str, object]:
+        result, board = self.result, self.board
+        return {
+            "problem": result.problem.name,
+            "study": {"url": result.study.url, "name": result.study.name},
+            "out": result.out,
+            "ending": result.ending,
+            "trials": {
+                "budget": board.total,
+                "ended": board.ended,
+                "feasible": board.feasible,
+                "failed": dict(board.failures),
+            },
+            "start": self._trial(board.start),
+            "chosen": self._chosen(result.choice),
+            "pareto": [t.number for t in pareto_trials(result.problem, result.trials)],
+            "hypervolume": board.hypervolume(),
+            "seconds": {"thinking": board.thinking_s, "simulating": board.simulation_s},
+            "report": page,
+            "resume": self._resume() if result.ending is Ending.INTERRUPTED else None,
+        }
+
+    def _chosen(self, choice: Choice | None) -> dict[str, object] | None:
+        trial = self._trial(choice.trial if choice else None)
+        return {**trial, "rule": choice.rule} if trial and choice else None
+
+    def _trial(self, trial: Trial | None) -> dict[str, object] | None:
+        if trial is None:
+            return None
+        return {
+            "trial": trial.number,
+            "design": self.result.problem.with_tied(dict(trial.design)),
+            "metrics": metric_rows(self.result.problem, trial.metrics),
+            "feasible": trial.feasible,
+        }

@@ -1,0 +1,162 @@
+"""Live progress of a run on standard error: a display on a terminal, lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from spiceloop.cli.console import console, note
+from spiceloop.cli.scoreboard import Scoreboard
+from spiceloop.cli.tables import ratio_text, show
+from spiceloop.study.events import Event, Thinking, TrialFinished
+from spiceloop.study.trial import Origin, Trial, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Progress"]
+
+_BAR = 40  # columns
+_REFRESH = 4  # drawings a second
+# Exact hypervolumes of long studies take seconds: leave at least this many times as long between.
+_REST = 20.0
+
+
+class Progress:
+    """Shows what a study's loop tells; use as a context manager, give `on_event` to the loop."""
+
+    def __init__(self, board: Scoreboard, *, quiet: bool = False) -> None:
+        self.board = board
+        self._began = time.monotonic()
+        self._ended_before = board.ended
+        self._doing = "starting"
+        self._last_failure = ""
+        self._live: Live | None = None
+        self._volume = ""
+        self._volume_again = 0.0  # monotonic time before which the hypervolume is not computed anew
+        self._say: Callable[[str], None] = (lambda text: None) if quiet else note
+        if sys.stderr.isatty() and not quiet:
+            self._live = Live(
+                console=console(error=True),
+                refresh_per_second=_REFRESH,
+                get_renderable=self.drawing,
+                transient=True,
+            )
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Take one event of the loop."""
+        if isinstance(event, Thinking):
+            self._doing = "thinking"
+        elif isinstance(event, TrialFinished):
+            self.board.add(event.trial)
+            self._measure()
+            if event.trial.failure is not None:
+                said = event.trial.failure
+                self._last_failure = f"trial {event.trial.number}: {said.kind}: {said.message}"
+            if self._live is None:
+                self._say(self._line(event.trial))
+        else:
+            again = ", again" if event.again else ""
+            self._doing = f"simulating trial {event.trial.number} ({event.trial.origin}{again})"
+
+    def _line(self, trial: Trial) -> str:
+        """One finished trial as one line of a log."""
+        head = f"[{self.board.ended}/{self.board.total}] trial {trial.number} {trial.origin}"
+        if trial.failure is not None:
+            return f"{head}: failed, {trial.failure.kind}: {trial.failure.message}"
+        values = "  ".join(
+            f"{name} {show(trial.metrics[name], m.unit)}"
+            for name, m in self.board.problem.objectives.items()
+        )
+        missed = f"  misses {', '.join(trial.violations)}" if trial.violations else ""
+        return f"{head}: {values}{missed}  hypervolume {self._volume}"
+
+    def _measure(self) -> None:
+        began = time.monotonic()
+        if began >= self._volume_again:
+            self._volume = f"{self.board.hypervolume():.4g}"
+            took = time.monotonic() - began
+            self._volume_again = began + took * (1 + _REST) if took > 1 / _REST else 0.0
+        elif not self._volume.startswith("≥"):
+            self._volume = f"≥ {self._volume}"  # it never falls
+
+    def drawing(self) -> Group:
+        """Return the whole display as it now is."""
+        board = self.board
+        head = Table.grid(padding=(0, 1))
+        head.add_row(
+            Text(board.problem.name, style="bold"),
+            ProgressBar(total=max(board.total, 1), completed=board.ended, width=_BAR),
+            f"{board.ended}/{board.total}",
+            self._times(),
+            Text(self._doing, style="dim"),
+        )
+        parts = [head, self._objectives(), self._counts()]
+        if self._last_failure:
+            parts.append(Text(f"last failure: {self._last_failure}", style="yellow"))
+        return Group(*parts)
+
+    def _times(self) -> str:
+        spent = time.monotonic() - self._began
+        done = self.board.ended - self._ended_before
+        text = _clock(spent)
+        if done:
+            left = spent / done * max(self.board.total - self.board.ended, 0)
+            text += f", about {_clock(left)} left"
+        return text
+
+    def _objectives(self) -> Table:
+        table = Table("objective", "start", "best so far", "", "trial", box=None, pad_edge=False)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        start = self.board.start
+        for name, metric in self.board.problem.objectives.items():
+            best = self.board.best(name)
+            arrow = "↑" if metric.goal == "maximize" else "↓"
+            at_start = start.metrics[name] if start else None
+            value = best.metrics[name] if best else None
+            table.add_row(
+                f"{arrow} {name}",
+                show(at_start, metric.unit),
+                show(value, metric.unit),
+                ratio_text(value, at_start),
+                f"{best.number}" if best else "",
+            )
+        return table
+
+    def _counts(self) -> Text:
+        board = self.board
+        failures = ", ".join(f"{n} {kind}" for kind, n in board.failures.most_common())
+        meeting = f"{board.feasible} of {board.ended} meet every spec   " if board.ended else ""
+        return Text(
+            f"hypervolume {self._volume or "–"}   {meeting}failed: {failures or 'none'}   "
+            f"thinking {board.thinking_s:.0f} s, simulating {board.simulation_s:.0f} s"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

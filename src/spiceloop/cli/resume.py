@@ -1,0 +1,83 @@
+"""``spiceloop resume``: go on with a study that was interrupted, killed, or shall get longer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spiceloop.cli.arguments import (
+    JsonOption,
+    NameOption,
+    NoReportOption,
+    OutOption,
+    ProblemOption,
+    StudyOption,
+    TimeoutOption,
+    TrustOption,
+    WhereArgument,
+    at_least,
+    where_is,
+)
+
+__all__ = ["resume"]
+
+
+def resume(
+    where: WhereArgument = None,
+    study: StudyOption = None,
+    name: NameOption = "",
+    out: OutOption = None,
+    problem: ProblemOption = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Trials in all, the finished ones included.", show_default="as started"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Simulations side by side.", show_default="as started")
+    ] = None,
+    timeout: TimeoutOption = None,
+    trust_deck: TrustOption = False,
+    no_report: NoReportOption = False,
+    json: JsonOption = False,
+) -> int:
+    """Go on with a study; finished trials are kept, none is simulated again."""
+    place = where_is(where, study)
+    if trials is not None:
+        at_least("--trials", trials, 1)
+    if workers is not None:
+        at_least("--workers", workers, 1)
+
+    from spiceloop import api
+    from spiceloop.cli.arguments import find_problem, with_timeout
+    from spiceloop.cli.outcome import Outcome
+    from spiceloop.cli.progress import Progress
+    from spiceloop.cli.scoreboard import Scoreboard
+
+    opened = api.open_study(
+        place,
+        problem=find_problem(problem) if problem else None,
+        name=name,
+        out=out,
+        trust_deck=trust_deck,
+    )
+    settings = opened.study.settings
+    loaded = with_timeout(opened.problem, timeout)
+    budget = settings.trials if trials is None else trials
+    board = Scoreboard(loaded, loaded.task(settings.initial), budget)
+    for trial in opened.trials:
+        board.add(trial)
+    with Progress(board) as progress:
+        result = api.resume(
+            place,
+            problem=loaded,
+            name=opened.study.name,
+            trials=budget,
+            workers=workers,
+            out=opened.out,
+            on_event=progress.on_event,
+            trust_deck=trust_deck,
+        )
+    again = () if timeout is None else ("--timeout", f"{timeout:g}")
+    again += ("--trust-deck",) * trust_deck
+    return Outcome(result, board, again, report=not no_report, json=json).tell()

@@ -1,0 +1,87 @@
+"""What a run has reached so far, counted trial by trial; the display draws it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from spiceloop.study.trial import Origin, Trial, TrialState
+
+if TYPE_CHECKING:
+    from spiceloop.opt.base import Task
+    from spiceloop.spec.problem import Problem
+
+__all__ = ["Scoreboard"]
+
+
+@dataclass
+class Scoreboard:
+    """Ended trials of one study. ``total`` is the budget, the start design not counted."""
+
+    problem: Problem
+    task: Task
+    total: int
+    trials: dict[int, Trial] = field(default_factory=dict)
+
+    def add(self, trial: Trial) -> None:
+        """Count an ended trial; one that is added again replaces itself."""
+        if trial.state is not TrialState.RUNNING:
+            self.trials[trial.number] = trial
+
+    @property
+    def start(self) -> Trial | None:
+        """The designer's start, if it was simulated."""
+        found = (t for t in self.trials.values() if t.origin is Origin.START)
+        return next((t for t in found if t.state is TrialState.DONE), None)
+
+    @property
+    def ended(self) -> int:
+        """Trials of the budget that are done or failed."""
+        return sum(t.origin is not Origin.START for t in self.trials.values())
+
+    @property
+    def feasible(self) -> int:
+        """Trials of the budget that meet every constraint."""
+        return sum(t.feasible and t.origin is not Origin.START for t in self.trials.values())
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed trials by kind of failure."""
+        return Counter(t.failure.kind for t in self.trials.values() if t.failure is not None)
+
+    @property
+    def thinking_s(self) -> float:
+        """Seconds spent in the optimizer."""
+        return sum(t.thinking_s for t in self.trials.values())
+
+    @property
+    def simulation_s(self) -> float:
+        """Seconds spent simulating, workers side by side counted each."""
+        return sum(t.simulation_s for t in self.trials.values())
+
+    def best(self, metric: str) -> Trial | None:
+        """Return the trial that is best in one objective.
+
+        Among those that meet every constraint; while none does, among all that were simulated.
+        """
+        done = [t for t in self.trials.values() if t.state is TrialState.DONE]
+        pool = [t for t in done if t.feasible] or done
+        sign = -1.0 if self.problem.metrics[metric].goal == "maximize" else 1.0
+        return min(pool, key=lambda t: sign * t.metrics[metric], default=None)
+
+    def hypervolume(self) -> float:
+        """Hypervolume of the designs that meet every constraint, by the report's own rule."""
+        import numpy as np
+
+        from spiceloop.opt.pareto import feasible_mask, hypervolume, losses, reference_point
+
+        ordered = [self.trials[n] for n in sorted(self.trials)]
+        if not ordered:
+            return 0.0
+        names = tuple(self.problem.metrics)
+        metrics = np.array([[t.metrics.get(n, np.nan) for n in names] for t in ordered])
+        points = losses(self.task, metrics, names)
+        points[~feasible_mask(self.task, metrics, names)] = np.nan
+        start = next((i for i, t in enumerate(ordered) if t.origin is Origin.START), None)
+        return hypervolume(points, reference_point(self.task, metrics, names, start=start))

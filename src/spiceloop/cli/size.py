@@ -1,0 +1,104 @@
+"""``spiceloop size``: find better designs of a circuit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spiceloop.cli.arguments import (
+    JsonOption,
+    NoReportOption,
+    ProblemArgument,
+    SimulatorName,
+    SimulatorOption,
+    TimeoutOption,
+    TrustOption,
+    at_least,
+    find_problem,
+    with_timeout,
+)
+from spiceloop.errors import InputError
+
+__all__ = ["size"]
+
+_INITIAL = 10
+
+
+def size(
+    problem: ProblemArgument,
+    trials: Annotated[int, typer.Option(help="Simulated designs besides the start.")] = 35,
+    initial: Annotated[
+        int | None,
+        typer.Option(
+            help="How many of them are quasi-random.", show_default=f"{_INITIAL}, or all trials"
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Designs the optimizer proposes at once.")] = 1,
+    workers: Annotated[int, typer.Option(help="Simulations side by side.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same designs (with one worker).")] = 0,
+    optimizer: Annotated[
+        str, typer.Option(help="How designs are proposed: ehvi, sobol, gpsampler, tpe or nsga2.")
+    ] = "ehvi",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of study and report.", show_default="runs/PROBLEM"
+        ),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where the study is kept: sqlite:///…, journal:///…, postgresql://…",
+            show_default="the file study.db in DIR",
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="The study's name.", show_default="the problem's")
+    ] = "",
+    simulator: SimulatorOption = SimulatorName.LIBRARY,
+    timeout: TimeoutOption = None,
+    trust_deck: TrustOption = False,
+    no_report: NoReportOption = False,
+    json: JsonOption = False,
+) -> int:
+    """Find better designs of a circuit by simulation; Ctrl-C leaves a study to be resumed."""
+    at_least("--trials", trials, 1)
+    at_least("--batch", batch, 1)
+    at_least("--workers", workers, 1)
+    at_least("--seed", seed, 0)
+    if initial is None:
+        initial = min(_INITIAL, trials)
+    at_least("--initial", initial, 1)
+    if initial > trials:
+        raise InputError(f"--initial {initial}: there are only {trials} trials; expected at most that")
+
+    from spiceloop import api
+    from spiceloop.cli.outcome import Outcome
+    from spiceloop.cli.progress import Progress
+    from spiceloop.cli.scoreboard import Scoreboard
+    from spiceloop.spec.load import load_problem
+
+    loaded = with_timeout(load_problem(find_problem(problem)), timeout)
+    board = Scoreboard(loaded, loaded.task(initial), trials)
+    with Progress(board) as progress:
+        result = api.size(
+            loaded,
+            trials=trials,
+            initial=initial,
+            batch=batch,
+            workers=workers,
+            seed=seed,
+            optimizer=optimizer,
+            simulator=simulator.value,
+            out=out,
+            study=study,
+            name=name,
+            on_event=progress.on_event,
+            trust_deck=trust_deck,
+        )
+    again = () if timeout is None else ("--timeout", f"{timeout:g}")
+    again += ("--trust-deck",) * trust_deck
+    return Outcome(result, board, again, report=not no_report, json=json).tell()
