@@ -138,13 +138,16 @@ class Netlist:
 
         Every ``.param`` of a given name gets the number in place of its default, names without
         regard to case; the others stay. The condition ``temperature`` (°C) replaces the deck's
-        own ``.temp``; other conditions are ``.param`` names. ``name`` is for messages.
+        own ``.temp``, and sets a ``.param temperature`` where there is one; other conditions are
+        ``.param`` names. ``name`` is for messages.
 
         Raises `DeckError` for a name that is no ``.param`` of the deck, and for a value that is
         not finite.
         """
         given = {**(conditions or {}), **values}
-        temperature = given.pop(TEMPERATURE, None)
+        temperature = given.get(TEMPERATURE)
+        if TEMPERATURE not in {n.lower() for n in self.parameters}:
+            given.pop(TEMPERATURE, None)
         numbers = {n.lower(): _number(n, v) for n, v in given.items()}
         self._check_names(given)
         edits: dict[int, str | None] = {}

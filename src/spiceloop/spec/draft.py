@@ -1,0 +1,145 @@
+"""The first draft of a problem file, from a deck's parameters and measures."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from spiceloop.circuit.netlist import Netlist
+from spiceloop.errors import DeckError, UnitError
+from spiceloop.units import parse_spice
+
+__all__ = ["draft_problem"]
+
+_FIXED = re.compile(r"(a|d)?v(dd|ss|cc|ee)\w*|temp\w*|corner\w*", re.IGNORECASE)
+_WIDTH = re.compile(r"w(?![a-z])\w*|width\w*", re.IGNORECASE)
+_LENGTH = re.compile(r"l(?![a-z])\w*|length\w*", re.IGNORECASE)
+_SMALLER = re.compile(
+    r"power|pwr|noise|irn|area|delay|offset|vos|ripple|thd|hd[23]|err|settl|overshoot|idd|iq|"
+    r"current|nonlin|tc|leak|jitter",
+    re.IGNORECASE,
+)
+_LARGER = re.compile(
+    r"gain|gbw|ugf|ugbw|bw|bandwidth|f3db|pm|margin|psr|cmr|slew|sr|range|swing|gm|snr|eff",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+_MOST_GOALS = 5
+
+# SKY130: manufacturing grid and smallest 1.8 V device, in metres.
+_GRID, _MIN_WIDTH, _MIN_LENGTH = 5e-9, 0.42e-6, 0.15e-6
+
+
+def draft_problem(deck: Path | str, *, trust: bool = False, folder: Path | None = None) -> str:
+    """Return the YAML text of a problem file that `load_problem` reads as it is.
+
+    Numeric ``.param`` names become parameters from a fifth to five times their value, the deck's
+    measures become metrics; comments say what to edit. ``folder`` is where the file will stand
+    (default: the current one); the deck's path is written relative to it.
+
+    Raises `DeckError` for a deck without a numeric ``.param``.
+    """
+    deck = Path(deck)
+    netlist = Netlist.load(deck, trust=trust)
+    sky130 = any(Path(lib.written).name.startswith("sky130") for lib in netlist.libraries)
+    numbers = dict(_numbers(netlist))
+    fixed = {n: v for n, v in numbers.items() if _FIXED.fullmatch(n)}
+    free = {n: v for n, v in numbers.items() if n not in fixed}
+    if not free:
+        raise DeckError(
+            f"{deck}: the deck has no .param with a number that could be sized; write the sizes "
+            f"as e.g. .param w1=4u and use them as {{w1}}"
+        )
+    name = re.sub(r"\W", "_", deck.stem)
+    name = name if _NAME.match(name) else f"deck_{name}"
+    where = os.path.relpath(deck.resolve(), (folder or Path.cwd()).resolve())
+    lines = [
+        f"# Drafted from {deck.name}. Edit what is marked TODO, then: spiceloop check THIS_FILE",
+        f"name: {name}",
+        f"description: {json.dumps(netlist.title, ensure_ascii=False)}",
+    ]
+    if sky130:
+        lines += ["pdk: sky130"]
+    lines += ["", "testbenches:", "  main:", f"    deck: {json.dumps(where, ensure_ascii=False)}"]
+    if fixed:
+        lines += ["", "conditions:  # fixed values of .param names; temperature is in °C"]
+        lines += [f"  {n}: {v!r}" for n, v in fixed.items()]
+    lines += ["", "parameters:  # TODO: drop what is not to be sized, correct the bounds"]
+    for name, value in free.items():
+        lines += _parameter(name, value, sky130)
+    lines += ["", *_metrics(netlist)]
+    return "\n".join(lines) + "\n"
+
+
+def _numbers(netlist: Netlist) -> Iterator[tuple[str, float]]:
+    for name, text in netlist.parameters.items():
+        try:
+            yield name, parse_spice(text.strip("{}'\" "))
+        except UnitError:
+            continue  # an expression: it follows from the others
+
+
+def _parameter(name: str, value: float, sky130: bool) -> list[str]:
+    lower, upper = sorted((_round(value / 5), _round(value * 5)))
+    if value == 0:
+        lower, upper = -1.0, 1.0
+    grid = 0.0
+    metres = abs(value) < 1e-3
+    width, length = _WIDTH.fullmatch(name), _LENGTH.fullmatch(name)
+    if sky130 and value > 0 and (width or length):
+        unit = 1.0 if metres else 1e6  # SKY130 decks often count in micrometres
+        smallest = (_MIN_WIDTH if width else _MIN_LENGTH) * unit
+        lower = _round(max(lower, min(smallest, value)))
+        steps = value / (_GRID * unit)
+        grid = _round(_GRID * unit) if abs(steps - round(steps)) < 1e-6 * steps else 0.0
+    lines = [f"  {name}:", f"    minimum: {lower!r}", f"    maximum: {upper!r}"]
+    lines += [f"    start: {value!r}"]
+    if grid:
+        lines += [f"    grid: {grid!r}"]
+    if (width or length) and metres and value > 0:
+        lines += ["    unit: m"]
+    if value == 0:
+        lines += ["    # TODO: the deck says 0, so these bounds are a guess"]
+    return lines
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _metrics(netlist: Netlist) -> list[str]:
+    names = [n for n, kind in netlist.measures.items() if kind != "let"]
+    names = names or list(netlist.measures)
+    lines = ["metrics:  # TODO: at least one goal; minimum: and maximum: make constraints"]
+    if not names:
+        return [
+            *lines,
+            "  figure_of_merit:  # TODO: the deck measures nothing: add .meas cards to it, or a",
+            "    goal: minimize  # Python function to the testbench (functions: [file.py:name])",
+        ]
+    goals = {n: g for n in names if (g := _goal(n))}
+    goals = dict(list(goals.items())[:_MOST_GOALS]) or {names[0]: "minimize"}
+    taken: set[str] = set()
+    for measure in names:
+        name = re.sub(r"\W+", "_", measure).strip("_")
+        name = name if _NAME.match(name) else f"m_{name}"
+        while name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        lines += [f"  {name}:"]
+        if name != measure:
+            lines += [f"    measure: {json.dumps(measure)}"]
+        if measure in goals:
+            lines += [f"    goal: {goals[measure]}  # TODO: a guess from the name"]
+        else:
+            lines += ['    unit: ""  # TODO: goal: maximize or minimize, minimum:, maximum:']
+    return lines
+
+
+def _goal(name: str) -> str:
+    if _SMALLER.search(name):
+        return "minimize"
+    return "maximize" if _LARGER.search(name) else ""

@@ -1,0 +1,236 @@
+"""``check``: everything that can be said about a problem before it is simulated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spiceloop.circuit.design_space import did_you_mean
+from spiceloop.circuit.netlist import Library, Netlist
+from spiceloop.circuit.suffixes import suspicious_numbers
+from spiceloop.errors import DesignError, InputError, ProblemError, SetupError
+from spiceloop.spec.functions import load_function
+from spiceloop.spec.problem import Problem
+
+__all__ = ["Finding", "lint"]
+
+_SECTION = re.compile(
+    rb"^[ \t]*\.lib[ \t]+[\"']?([^\s\"']+)[\"']?[ \t]*(?:[;$*].*)?\r?$", re.M | re.I
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found. An ``error`` means that the problem cannot run; ``where`` is the place."""
+
+    severity: Literal["error", "warning"]
+    message: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.where + ': ' if self.where else ''}{self.message}"
+
+
+def lint(problem: Problem, trust: bool = False) -> list[Finding]:
+    """Check decks, names, numbers, libraries, functions and bounds; simulate nothing.
+
+    Errors come first. Python files that the problem names are imported.
+    """
+    netlists: dict[str, Netlist] = {}
+    found: list[Finding] = []
+    for name, bench in problem.testbenches.items():
+        try:
+            netlists[name] = Netlist.load(
+                problem.folder / bench.deck, parameter_file=bench.parameter_file, trust=trust
+            )
+        except InputError as error:
+            found.append(Finding("error", str(error), f"testbenches.{name}"))
+    found += _functions(problem)
+    found += _names(problem, netlists)
+    found += _metrics(problem, netlists)
+    found += _numbers(netlists)
+    found += _libraries(problem, netlists)
+    found += _start(problem)
+    if not any(f.severity == "error" for f in found):
+        found += _bins(problem, trust)
+    found = list(dict.fromkeys(found))
+    return sorted(found, key=lambda f: f.severity != "error")
+
+
+def _functions(problem: Problem) -> Iterator[Finding]:
+    named = [(f"testbenches.{n}", f) for n, t in problem.testbenches.items() for f in t.functions]
+    named += [("figures", f) for f in problem.figures]
+    for where, function in named:
+        try:
+            load_function(function, problem.folder)
+        except ProblemError as error:
+            yield Finding("error", str(error), where)
+
+
+def _names(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    known = {n.lower() for netlist in netlists.values() for n in netlist.parameters}
+    unread = len(netlists) < len(problem.testbenches)
+    wanted = [(f"parameters.{n}", n) for n in problem.parameters]
+    wanted += [(f"conditions.{n}", n) for n in problem.conditions]
+    wanted += [
+        (f"testbenches.{t}.conditions.{n}", n)
+        for t, bench in problem.testbenches.items()
+        for n in bench.conditions
+    ]
+    for where, name in wanted:
+        is_temperature = name == "temperature" and not where.startswith("parameters.")
+        if name.lower() not in known and not is_temperature and not unread:
+            decks = ", ".join(str(t.deck) for t in problem.testbenches.values())
+            yield Finding(
+                "error", f"no .param {name!r} in {decks}{did_you_mean(name, known)}", where
+            )
+    free = {n.lower() for n in problem.parameters}
+    for bench, netlist in netlists.items():
+        if not free & {n.lower() for n in netlist.parameters}:
+            yield Finding(
+                "warning",
+                f"{netlist.path.name} has none of the parameters; its results never change",
+                f"testbenches.{bench}",
+            )
+
+
+def _metrics(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    gives = {t: {n.lower() for n in netlist.measures} for t, netlist in netlists.items()}
+    for name, metric in problem.metrics.items():
+        where = f"metrics.{name}"
+        key = (metric.measure or name).lower()
+        benches = [metric.testbench] if metric.testbench else list(problem.testbenches)
+        if any(b not in gives for b in benches):
+            continue  # a deck that could not be read may give it
+        having = [b for b in benches if key in gives[b]]
+        if len(having) > 1:
+            yield Finding(
+                "error",
+                f"testbenches {' and '.join(having)} both give {key!r}; say which with testbench:",
+                where,
+            )
+        by_function = any(problem.testbenches[b].functions for b in benches)
+        # A node or device vector, such as v(out) or @m1[gm], exists without being measured.
+        is_vector = not re.fullmatch(r"\w+", key)
+        if not having and not by_function and not is_vector:
+            known = sorted(set().union(*(gives[b] for b in benches)))
+            listed = f"; there are {', '.join(known)}" if known else "; there are none"
+            hint = did_you_mean(key, known) or listed
+            decks = " or ".join(str(problem.testbenches[b].deck) for b in benches)
+            yield Finding(
+                "error",
+                f"no measure {key!r} in {decks}{hint}. Add a .meas card, or a Python function "
+                f"under functions:",
+                where,
+            )
+
+
+def _numbers(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    for netlist in netlists.values():
+        for card in netlist.cards:
+            for message in suspicious_numbers(card):
+                yield Finding("warning", message, str(card.source))
+
+
+def _libraries(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    process = [
+        (bench, library)
+        for bench, netlist in netlists.items()
+        for library in netlist.libraries
+        if _is_sky130(library)
+    ]
+    for _, library in process:
+        if problem.pdk is None and library.path is None:
+            yield Finding(
+                "error",
+                f"the deck names the library {library.written!r}, which is not there; "
+                f"add `pdk: sky130` to the problem and spiceloop finds it",
+                str(library.source),
+            )
+        elif problem.pdk is None:
+            yield Finding(
+                "warning",
+                "the deck loads the SKY130 library each time, which takes seconds; "
+                "add `pdk: sky130` to the problem",
+                str(library.source),
+            )
+    if problem.pdk is not None and not process and len(netlists) == len(problem.testbenches):
+        yield Finding(
+            "warning",
+            "no deck has a .lib line of the SKY130 library; "
+            'write .lib "sky130.lib.spice" tt into the deck, or drop pdk:',
+            "pdk",
+        )
+    for netlist in netlists.values():
+        for library in netlist.libraries:
+            if not _is_sky130(library):
+                yield from _library(library)
+
+
+def _is_sky130(library: Library) -> bool:
+    return Path(library.written).name.startswith("sky130")
+
+
+def _library(library: Library) -> Iterator[Finding]:
+    if library.path is None:
+        yield Finding("error", f"there is no library {library.written!r}", str(library.source))
+        return
+    sections = {
+        s.decode("utf-8", "replace").lower() for s in _SECTION.findall(library.path.read_bytes())
+    }
+    if library.section.lower() not in sections:
+        yield Finding(
+            "error",
+            f"{library.path.name} has no section {library.section!r}"
+            + (
+                did_you_mean(library.section.lower(), sections)
+                or f"; it has {', '.join(sorted(sections)) or 'none'}"
+            ),
+            str(library.source),
+        )
+
+
+def _start(problem: Problem) -> Iterator[Finding]:
+    without = [n for n, p in problem.parameters.items() if p.tied_to is None and p.start is None]
+    if without:
+        yield Finding(
+            "warning",
+            f"no start for {', '.join(without)}: there will be no start design to compare with",
+            "parameters",
+        )
+
+
+def _bins(problem: Problem, trust: bool) -> Iterator[Finding]:
+    """Render the start, and each bound in turn with the others at the start."""
+    start = problem.start
+    if problem.pdk is None or start is None:
+        return
+    from spiceloop.spec.bench import Bench
+
+    try:
+        bench = Bench.load(problem, trust=trust)
+    except (InputError, SetupError) as error:
+        yield Finding("error", str(error), "pdk")
+        return
+
+    def outside(design: Mapping[str, float]) -> str:
+        for name in problem.testbenches:
+            try:
+                bench.deck(name, problem.with_tied(dict(design)))
+            except DesignError as error:
+                return str(error)
+        return ""
+
+    try:
+        if message := outside(start):
+            yield Finding("error", f"the start cannot be simulated: {message}", "parameters")
+            return
+        for variable in problem.space.variables:
+            for bound, value in (("minimum", variable.lower), ("maximum", variable.upper)):
+                if message := outside({**start, variable.name: variable.snap(value)}):
+                    yield Finding("warning", message, f"parameters.{variable.name}.{bound}")
+    except (InputError, SetupError) as error:
+        yield Finding("error", str(error), "pdk")
