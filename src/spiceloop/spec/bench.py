@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from spiceloop.circuit.deck import Deck
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.netlist import Netlist
-from spiceloop.circuit.pdk import Pdk, get_pdk
 from spiceloop.errors import ProblemError
 from spiceloop.spec.functions import MeasureFunction, load_function
 from spiceloop.spec.problem import Metric, Problem
+
+if TYPE_CHECKING:
+    from spiceloop.circuit.pdk.base import Pdk
 
 __all__ = ["Bench", "measure_key"]
 
@@ -58,17 +61,15 @@ class Bench:
         for name, t in problem.testbenches.items():
             loaded = [(f, *load_function(f, problem.folder)) for f in t.functions]
             functions[name] = tuple(MeasureFunction(*each) for each in loaded)
-        choice = problem.pdk
-        pdk = get_pdk(choice.name, choice.corner, choice.library) if choice else None
+        pdk = _pdk(problem)
         _check_names(problem, netlists)
         routes = _routes(problem, netlists)
         wanted = {
             name: tuple(
                 key
-                for m, where in routes.items()
-                for key in [measure_key(m, problem.metrics[m])]
-                if where == name
-                and (key in netlists[name].measures or not functions[name] or key[0] == "@")
+                for metric, route in routes.items()
+                for key in [measure_key(metric, problem.metrics[metric])]
+                if route == name and _must_give(netlists[name], bool(functions[name]), key)
             )
             for name in netlists
         }
@@ -116,6 +117,15 @@ class Bench:
         return texts
 
 
+def _pdk(problem: Problem) -> Pdk | None:
+    choice = problem.pdk
+    if choice is None:
+        return None
+    from spiceloop.circuit.pdk import get_pdk
+
+    return get_pdk(choice.name, choice.corner, choice.library)
+
+
 def _check_names(problem: Problem, netlists: Mapping[str, Netlist]) -> None:
     known = {n.lower() for netlist in netlists.values() for n in netlist.parameters}
     decks = ", ".join(str(t.deck) for t in problem.testbenches.values())
@@ -133,28 +143,45 @@ def _check_names(problem: Problem, netlists: Mapping[str, Netlist]) -> None:
         raise ProblemError(f"problem {problem.name!r} does not fit its decks:", mistakes)
 
 
+def _measures(netlist: Netlist) -> dict[str, str]:
+    return {name.lower(): how for name, how in netlist.measures.items()}
+
+
+def _must_give(netlist: Netlist, has_functions: bool, key: str) -> bool:
+    """Whether the simulation itself must give a measure, rather than a function afterwards."""
+    if not has_functions or key.startswith("@"):
+        return True
+    # What the deck computes with let may be a vector that a function reduces under its name.
+    return _measures(netlist).get(key, "let") != "let"
+
+
 def _routes(problem: Problem, netlists: Mapping[str, Netlist]) -> dict[str, str | None]:
     routes: dict[str, str | None] = {}
     mistakes = []
     for name, metric in problem.metrics.items():
         key = measure_key(name, metric)
-        has = [t for t, netlist in netlists.items() if key in netlist.measures]
-        if metric.testbench is not None or len(netlists) == 1:
-            routes[name] = metric.testbench or next(iter(netlists))
+        has = [t for t, netlist in netlists.items() if key in _measures(netlist)]
+        searched = list(netlists) if metric.testbench is None else [metric.testbench]
+        functions = any(problem.testbenches[t].functions for t in searched)
+        if len(searched) == 1:
+            routes[name] = searched[0]
         elif len(has) > 1:
             mistakes.append(
                 f"metrics.{name}: testbenches {' and '.join(has)} both give {key!r}; "
                 "say which with testbench:"
             )
-        else:
-            routes[name] = has[0] if has else None  # None: a function of some testbench gives it
-        searched = [routes[name]] if routes.get(name) else list(problem.testbenches)
-        functions = any(problem.testbenches[t].functions for t in searched if t)
-        if not has and not functions and key[0] != "@" and "(" not in key:
-            known = [m for t in searched if t for m in netlists[t].measures]
+        elif not has and key.startswith("@"):
             mistakes.append(
-                f"metrics.{name}: no deck measures {key!r}{did_you_mean(key, known)}, "
-                "and no testbench has functions"
+                f"metrics.{name}: say with testbench: which of {', '.join(netlists)} gives {key!r}"
+            )
+        else:
+            routes[name] = has[0] if has else None  # None: some testbench's function gives it
+        if not set(has) & set(searched) and not functions and key.isidentifier():
+            known = [m for t in searched for m in netlists[t].measures]
+            decks = " and ".join(str(problem.testbenches[t].deck) for t in searched)
+            mistakes.append(
+                f"metrics.{name}: {decks}"
+                f" measures no {key!r}{did_you_mean(key, known)}, and names no Python function"
             )
     if mistakes:
         raise ProblemError(f"problem {problem.name!r} does not fit its decks:", mistakes)

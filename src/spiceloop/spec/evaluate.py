@@ -56,6 +56,7 @@ class Evaluator:
         self.bench = bench or Bench.load(problem, trust=trust)
         self.simulator = engine or make_simulator(simulator)
         self._netlists: dict[str, Netlist] = {}
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +70,8 @@ class Evaluator:
         self.close()
 
     def close(self) -> None:
-        """Free the simulator; safe to call twice."""
+        """Free the simulator; safe to call twice, and from another thread to end an evaluation."""
+        self._closed = True
         self.simulator.close()
 
     def evaluate(self, design: Mapping[str, float], *, waves: bool = False) -> Evaluation:
@@ -90,6 +92,8 @@ class Evaluator:
         try:
             for here, testbench in problem.testbenches.items():
                 functions = self.bench.functions[here]
+                if self._closed:
+                    raise SimulationError(FailureKind.CRASH, "the evaluator was closed")
                 decks[here] = deck = self._deck(here, values)
                 result = self.simulator.run(
                     deck,

@@ -198,11 +198,14 @@ class _Crew:
     def dismiss(self) -> None:
         """Kill what runs and wait for the threads."""
         self.stopping.set()
-        for evaluator in self.evaluators:
-            evaluator.close()
         if self.pool is not None:
-            self.pool.shutdown(wait=True, cancel_futures=True)
-        for evaluator in self.evaluators:  # one may have been between two simulations
+            self.pool.shutdown(wait=False, cancel_futures=True)
+        running = self.busy
+        while running:  # again and again: one may be between two simulations
+            for evaluator in self.evaluators:
+                evaluator.close()
+            _, running = wait(running, 0.1)
+        for evaluator in self.evaluators:
             evaluator.close()
 
     def _work(self, trial: Trial) -> Trial | None:

@@ -1,0 +1,253 @@
+"""The loop, with a simulator whose failures are forced and whose circuit is closed form."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from spiceloop.errors import FailureKind, InputError, SetupError, SimulationError, StorageError
+from spiceloop.opt import make_optimizer
+from spiceloop.study.events import Thinking, TrialFinished, TrialStarted
+from spiceloop.study.loop import Ending, run_study
+from spiceloop.study.store import Settings, Study
+from spiceloop.study.trial import Origin, TrialState
+
+
+class Recorder:
+    """Sobol points; remembers the histories that it was given."""
+
+    name = "recorder"
+
+    def __init__(self) -> None:
+        self.histories = []
+        self.sobol = make_optimizer("sobol")
+
+    def ask(self, task, history, n, seed):
+        self.histories.append((history, n, seed))
+        return self.sobol.ask(task, history, n, seed)
+
+
+@pytest.fixture
+def run(bench, url, forced):
+    def go(*, trials=6, fresh=True, name="s", optimizer=None, force=None, **options):
+        study = (
+            Study.create(bench, url, Settings(), name=name)
+            if fresh
+            else Study.open(url, name, bench=bench)
+        )
+        options = {"initial": 4, "seed": 1, "simulator": lambda: forced(force), **options}
+        ending = run_study(study, optimizer or make_optimizer("sobol"), trials=trials, **options)
+        kept = Study.open(url, name, bench=bench)
+        assert kept.trials == study.trials
+        return ending, kept.trials
+
+    return go
+
+
+def test_the_start_is_trial_0_outside_the_budget(run, problem):
+    ending, trials = run(optimizer=Recorder())
+    assert ending is Ending.BUDGET
+    assert [t.number for t in trials] == list(range(7))
+    assert [t.origin for t in trials] == [Origin.START, *4 * [Origin.INITIAL], *2 * [Origin.MODEL]]
+    assert dict(trials[0].design) == problem.start
+    assert all(t.state is TrialState.DONE for t in trials)
+    for trial in trials:
+        problem.space.check(dict(trial.design))
+
+
+def test_the_optimizer_is_told_everything_that_is_known(run):
+    recorder = Recorder()
+    _, trials = run(optimizer=recorder, seed=11)
+    assert [len(h.x) for h, _, _ in recorder.histories] == [1, 2, 3, 4, 5, 6]
+    assert [h.n_asked for h, _, _ in recorder.histories] == [0, 1, 2, 3, 4, 5]
+    assert {(n, s) for _, n, s in recorder.histories} == {(1, 11)}
+    assert all(h.start == 0 and len(h.pending) == 0 for h, _, _ in recorder.histories)
+
+
+def test_the_same_seed_gives_the_same_designs(run):
+    designs = [
+        [dict(t.design) for t in run(name=f"s{i}", seed=seed)[1]]
+        for i, seed in enumerate((5, 5, 6))
+    ]
+    assert designs[0] == designs[1]
+    assert designs[0] != designs[2]
+
+
+def test_a_batch_is_asked_at_once_and_does_not_pass_the_initial_trials_or_the_budget(run):
+    recorder = Recorder()
+    _, trials = run(trials=9, initial=5, batch=3, optimizer=recorder)
+    assert [n for _, n, _ in recorder.histories] == [3, 2, 3, 1]
+    assert len({tuple(t.design.values()) for t in trials}) == 10
+
+
+def test_events_tell_the_whole_story_from_one_thread(run):
+    events, threads = [], set()
+
+    def watch(event):
+        events.append(event)
+        threads.add(threading.current_thread())
+
+    run(trials=2, on_event=watch)
+    kinds = [type(e) for e in events]
+    start = [TrialStarted, TrialFinished]
+    assert kinds == [*start, Thinking, *start, Thinking, *start]
+    assert threads == {threading.main_thread()}
+
+
+def test_workers_simulate_side_by_side_and_the_optimizer_knows_what_runs(run):
+    together = threading.Barrier(3, timeout=20)
+    recorder = Recorder()
+
+    def meet(run_number, found):
+        if run_number == 1:  # each worker's first
+            together.wait()
+
+    _, trials = run(trials=8, workers=3, optimizer=recorder, force=meet)
+    assert [len(h.pending) for h, _, _ in recorder.histories[:2]] == [1, 2]
+    assert all(t.state is TrialState.DONE for t in trials)
+    assert len({tuple(t.design.values()) for t in trials}) == 9
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_every_kind_of_failure_is_a_failed_trial_and_the_run_goes_on(run, kind):
+    count = iter(range(100))
+
+    def force(_run, _found):
+        if next(count) % 2:
+            raise SimulationError(kind, "forced", line="said so", analysis="tran")
+
+    ending, trials = run(trials=4, force=force)
+    assert ending is Ending.BUDGET
+    failed = [t for t in trials if t.state is TrialState.FAILED]
+    assert [t.number for t in failed] == [1, 3]
+    assert {t.failure.kind for t in failed} == {kind.value}
+    assert {(t.failure.line, t.failure.deck) for t in failed} == {("said so", "step")}
+
+
+def test_an_error_that_nobody_thought_of_is_a_failed_trial_too(run):
+    def force(_run, _found):
+        raise LookupError("what is this")
+
+    ending, trials = run(trials=2, force=force)
+    assert ending is Ending.BUDGET
+    assert {t.failure.message for t in trials} == {"LookupError: what is this"}
+
+
+def test_a_start_that_fails_does_not_stop_the_run(run):
+    def force(run_number, _found):
+        if run_number == 1:
+            raise SimulationError(FailureKind.TIMEOUT, "late")
+
+    recorder = Recorder()
+    _, trials = run(trials=3, force=force, optimizer=recorder)
+    assert trials[0].state is TrialState.FAILED
+    assert np.isnan(recorder.histories[0][0].metrics).all()
+
+
+def test_a_missing_simulator_ends_the_run(run, url, bench):
+    def force(_run, _found):
+        raise SetupError("ngspice is not installed")
+
+    with pytest.raises(SetupError, match="not installed"):
+        run(force=force)
+    assert [t.state for t in Study.open(url, bench=bench).trials] == [TrialState.RUNNING]
+
+
+def test_a_run_that_is_resumed_is_the_run_that_was_not_interrupted(run):
+    _, whole = run(name="whole", trials=7, batch=2)
+    calls = iter(range(100))
+    stop_at = [0, 2, 5]
+
+    def force(_run, _found):
+        if next(calls) in stop_at:
+            raise SetupError("stop here")
+
+    for attempt in range(3):
+        with pytest.raises(SetupError):
+            run(name="cut", trials=7, batch=2, fresh=not attempt, force=force)
+    ending, cut = run(name="cut", trials=7, batch=2, fresh=False, force=force)
+    assert ending is Ending.BUDGET
+    assert [(t.number, t.origin, dict(t.design), dict(t.metrics)) for t in cut] == [
+        (t.number, t.origin, dict(t.design), dict(t.metrics)) for t in whole
+    ]
+
+
+def test_a_finished_study_can_be_given_more_trials(run):
+    _, whole = run(name="whole", trials=6)
+    run(name="more", trials=3)
+    _, more = run(name="more", trials=6, fresh=False)
+    assert [dict(t.design) for t in more] == [dict(t.design) for t in whole]
+    assert run(name="more", trials=6, fresh=False)[1] == more
+
+
+def test_ctrl_c_ends_at_once_and_leaves_a_study_to_resume(run, bench, url):
+    class Slow:
+        """Waits to be closed, as a simulator that is killed does."""
+
+        name = "slow"
+        made = []
+
+        def __init__(self):
+            self.gone = threading.Event()
+            Slow.made.append(self)
+
+        def version(self):
+            return "1"
+
+        def run(self, deck, *, measures=(), vectors=None, timeout=60.0):
+            assert self.gone.wait(30)
+            raise SimulationError(FailureKind.CRASH, "killed")
+
+        def close(self):
+            self.gone.set()
+
+    def press(event):
+        if isinstance(event, TrialStarted) and event.trial.number == 1:
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    began = time.monotonic()
+    ending, trials = run(workers=2, simulator=Slow, on_event=press)
+    assert ending is Ending.INTERRUPTED
+    assert time.monotonic() - began < 10
+    assert all(s.gone.is_set() for s in Slow.made)
+    assert [t.state for t in trials] == 2 * [TrialState.RUNNING]
+    ending, trials = run(fresh=False)
+    assert ending is Ending.BUDGET
+    assert [t.state for t in trials] == 7 * [TrialState.DONE]
+
+
+def test_the_time_given_to_a_run_ends_the_asking(run):
+    ending, trials = run(trials=1000, timeout=0.5, force=lambda *_: time.sleep(0.05))
+    assert ending is Ending.TIMEOUT
+    assert 1 < len(trials) < 15
+    assert all(t.state is TrialState.DONE for t in trials)
+
+
+def test_a_result_that_cannot_be_written_ends_the_run_and_is_evaluated_again(
+    run, bench, url, monkeypatch
+):
+    finish = Study.finish
+
+    def full(self, number, outcome, *, simulation_s):
+        if number == 3:
+            raise StorageError("the disk is full")
+        return finish(self, number, outcome, simulation_s=simulation_s)
+
+    monkeypatch.setattr(Study, "finish", full)
+    with pytest.raises(StorageError, match="full"):
+        run()
+    monkeypatch.undo()
+    assert [t.state.value for t in Study.open(url, bench=bench).trials] == 3 * ["done"] + ["running"]
+    _, trials = run(fresh=False)
+    assert [t.number for t in trials] == list(range(7))
+
+
+@pytest.mark.parametrize("options", [{"trials": -1}, {"workers": 0}, {"batch": 0}, {"initial": -2}])
+def test_numbers_that_make_no_sense(run, options):
+    with pytest.raises(InputError, match="expected"):
+        run(**options)
