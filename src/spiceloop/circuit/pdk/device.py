@@ -1,0 +1,193 @@
+"""A transistor of the library with its bins, corner parameters worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from spiceloop.circuit.pdk.base import Bin
+from spiceloop.circuit.pdk.cards import parse_card
+from spiceloop.circuit.pdk.expressions import Expression, UnresolvedError, parse
+from spiceloop.circuit.pdk.library import Subcircuit
+
+__all__ = ["BinCard", "Transistor"]
+
+# ngspice compares W and L with a bin's ends after rounding; anything closer than this is equal.
+_EDGE = 5e-8
+
+
+@dataclass(frozen=True)
+class BinCard:
+    """One bin: its range in metres, the parameters that are numbers, and those that are not."""
+
+    range: Bin
+    static: str
+    dynamic: tuple[tuple[str, str], ...]
+
+    def holds(self, length: float, width: float) -> bool:
+        """Whether ngspice would pick this bin; both ends belong to it."""
+        r = self.range
+        return _within(length, r.lmin, r.lmax) and _within(width, r.wmin, r.wmax)
+
+
+def _within(value: float, low: float, high: float) -> bool:
+    return low * (1 - _EDGE) <= value <= high * (1 + _EDGE)
+
+
+@dataclass(frozen=True)
+class Transistor:
+    """A subcircuit that is one MOSFET and its binned models.
+
+    ``formals`` are the parameters an instance may set, with defaults; ``values`` those of the M
+    line; ``element`` and ``nodes`` are the M line's. Names are lower case.
+    """
+
+    name: str
+    ports: tuple[str, ...]
+    formals: tuple[tuple[str, str], ...]
+    element: str
+    nodes: tuple[str, ...]
+    model: str
+    kind: str  # nmos or pmos
+    values: tuple[tuple[str, str], ...]
+    bins: tuple[BinCard, ...]
+
+    @cached_property
+    def expressions(self) -> tuple[tuple[str, Expression], ...]:
+        """`values`, parsed."""
+        return tuple((name, parse(text)) for name, text in self.values)
+
+    @cached_property
+    def formal_names(self) -> frozenset[str]:
+        """Names that an instance may set."""
+        return frozenset(name for name, _ in self.formals)
+
+    @cached_property
+    def shares_sheet_resistance(self) -> bool:
+        """Whether ``rsh`` is all that ties a model card to an instance.
+
+        BSIM4 uses the sheet resistance only in the products ``rsh·nrd`` and ``rsh·nrs`` when both
+        numbers of squares are given, so one card serves all instances of a bin if ``nrd`` and
+        ``nrs`` are scaled instead (BSIM4.5 manual, section 13: source/drain resistance).
+        """
+        names = {name for name, _ in self.values}
+        dynamic = {name for card in self.bins for name, _ in card.dynamic}
+        return dynamic == {"rsh"} and {"nrd", "nrs"} <= names
+
+    def find(self, length: float, width: float) -> int | None:
+        """Index of the bin for L and W per finger in metres: the first in file order."""
+        for index, card in enumerate(self.bins):
+            if card.holds(length, width):
+                return index
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists and strings, for the cache."""
+        return {
+            "name": self.name,
+            "ports": self.ports,
+            "formals": self.formals,
+            "element": self.element,
+            "nodes": self.nodes,
+            "model": self.model,
+            "kind": self.kind,
+            "values": self.values,
+            "bins": [
+                [b.range.lmin, b.range.lmax, b.range.wmin, b.range.wmax, b.static, b.dynamic]
+                for b in self.bins
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Transistor:
+        """Read what `to_json` wrote. Raises `KeyError`, `TypeError` or `ValueError` if damaged."""
+
+        def pairs(items: Any) -> tuple[tuple[str, str], ...]:
+            return tuple((str(name), str(text)) for name, text in items)
+
+        return cls(
+            name=str(data["name"]),
+            ports=tuple(map(str, data["ports"])),
+            formals=pairs(data["formals"]),
+            element=str(data["element"]),
+            nodes=tuple(map(str, data["nodes"])),
+            model=str(data["model"]),
+            kind=str(data["kind"]),
+            values=pairs(data["values"]),
+            bins=tuple(
+                BinCard(
+                    Bin(float(lmin), float(lmax), float(wmin), float(wmax)),
+                    str(static),
+                    pairs(dynamic),
+                )
+                for lmin, lmax, wmin, wmax, static, dynamic in data["bins"]
+            ),
+        )
+
+    @classmethod
+    def from_subcircuit(
+        cls, subcircuit: Subcircuit, known: Mapping[str, float]
+    ) -> Transistor | None:
+        """Compile a subcircuit of the library; None if it is more than one MOSFET and its models.
+
+        ``known`` are the library's numeric parameters; those that the subcircuit redefines are not
+        used.
+        """
+        formals = tuple(dict(subcircuit.parameters).items())
+        outer = {k: v for k, v in known.items() if k not in dict(formals)}
+        elements, models = [], {}
+        for text in subcircuit.cards[1:-1]:
+            card = parse_card(text)
+            if card.head == ".model" and len(card.words) == 3:
+                models[card.words[1]] = card
+            elif card.head.startswith("m") and len(card.words) >= 5:
+                elements.append(card)
+            elif card.head != ".param":
+                return None
+        if len(elements) != 1:
+            return None
+        element = elements[0]
+        base = element.words[-1]
+        mine = [m for n, m in models.items() if n == base or n.rpartition(".")[0] == base]
+        if not mine or len(mine) != len(models):
+            return None
+        try:
+            values = tuple((n, str(parse(t).fold(outer))) for n, t in element.parameters)
+            formals = tuple((n, str(parse(t).fold(outer))) for n, t in formals)
+            bins = tuple(_compile_bin(model.parameters, outer) for model in mine)
+        except UnresolvedError:
+            return None
+        return cls(
+            name=subcircuit.name,
+            ports=subcircuit.ports,
+            formals=formals,
+            element=element.head,
+            nodes=element.words[1:-1],
+            model=base,
+            kind=mine[0].words[2],
+            values=values,
+            bins=bins,
+        )
+
+
+def _compile_bin(parameters: tuple[tuple[str, str], ...], known: Mapping[str, float]) -> BinCard:
+    """Work out a model card's parameters. Raises `UnresolvedError` if its range is no number."""
+    limits = {"lmin": 0.0, "lmax": float("inf"), "wmin": 0.0, "wmax": float("inf")}
+    static, dynamic = [], []
+    for name, text in parameters:
+        written = parse(text)
+        expression = written.fold(known)
+        constant = expression.constant
+        if constant is None:
+            dynamic.append((name, str(expression)))
+            if name in limits:
+                raise UnresolvedError(f"{name} is not a number")
+            continue
+        # A plain number stays as the library wrote it, digit for digit.
+        plain = written.constant is not None and not text.startswith(("{", "'", '"'))
+        static.append(f"{name}={text if plain else repr(constant)}")
+        if name in limits:
+            limits[name] = constant
+    return BinCard(Bin(**limits), " ".join(static), tuple(dynamic))

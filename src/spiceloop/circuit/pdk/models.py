@@ -1,0 +1,145 @@
+"""The models of one library section, through the caches: in memory, on disk, from the files."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from spiceloop.circuit.pdk.cache import Cache
+from spiceloop.circuit.pdk.device import Transistor
+from spiceloop.circuit.pdk.library import Library, read_library
+
+__all__ = ["Models"]
+
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+class Models:
+    """What a deck may take from a library section.
+
+    The index and the transistors come from the disk cache where it has them; the files are parsed
+    only for what it lacks, and for devices that are copied whole. Safe to share between threads.
+    """
+
+    def __init__(self, library: Path, section: str, cache: Cache | None = None) -> None:
+        self.path = library
+        self.section = section
+        self._cache = cache or Cache()
+        self._lock = threading.RLock()
+        self._transistors: dict[str, Transistor | None] = {}
+        self._library: Library | None = None
+        key = self._cache.key(library, section)
+        if key is None:
+            self._library, files = read_library(library, section)
+            key = self._cache.remember(library, section, files)
+        self._key = key
+        index = self._read_index(self._cache.get(key, "index"))
+        if index is None:
+            source = self._source()
+            index = (
+                tuple(source.options),
+                dict(source.values),
+                frozenset(source.parameters),
+                frozenset(source.models),
+                frozenset(source.subcircuits),
+                not source.other,
+            )
+            self._cache.put(
+                key, "index", [sorted(i) if isinstance(i, frozenset) else i for i in index]
+            )
+        (
+            self.options,
+            self.values,
+            self.parameter_names,
+            self.model_names,
+            self.subcircuit_names,
+            self.understood,  # False if the section holds cards that are not understood
+        ) = index
+
+    @staticmethod
+    def _read_index(data: Any) -> Any:
+        try:
+            options, values, parameters, models, subcircuits, understood = data
+            return (
+                tuple(map(str, options)),
+                {str(name): float(value) for name, value in values.items()},
+                frozenset(map(str, parameters)),
+                frozenset(map(str, models)),
+                frozenset(map(str, subcircuits)),
+                bool(understood),
+            )
+        except (TypeError, ValueError, AttributeError):
+            return None
+
+    def _source(self) -> Library:
+        with self._lock:
+            if self._library is None:
+                self._library, _ = read_library(self.path, self.section)
+            return self._library
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of parameters and models that a deck may use directly."""
+        return self.parameter_names | self.model_names
+
+    def transistor(self, name: str) -> Transistor | None:
+        """Return a device that is one MOSFET with bins, or None for one that is something else."""
+        with self._lock:
+            if name not in self._transistors:
+                self._transistors[name] = self._load(name)
+            return self._transistors[name]
+
+    def _load(self, name: str) -> Transistor | None:
+        stored = self._cache.get(self._key, name)
+        if isinstance(stored, dict):
+            if stored.get("whole"):
+                return None
+            try:
+                return Transistor.from_json(stored)
+            except (KeyError, TypeError, ValueError):
+                pass  # damaged: compile it again
+        device = Transistor.from_subcircuit(self._source().subcircuits[name], self.values)
+        self._cache.put(self._key, name, device.to_json() if device else {"whole": True})
+        return device
+
+    def whole(self, names: Iterable[str]) -> list[str]:
+        """Return the library's own text of subcircuits, models and parameters, and of all they use.
+
+        Parameters that are numbers come as numbers, random ones as the library writes them.
+        """
+        wanted, queue = set[str](), list(names)
+        source: Library | None = None
+        while queue:
+            name = queue.pop()
+            if name in wanted:
+                continue
+            wanted.add(name)
+            words: Iterable[str] = ()
+            if name in self.values:
+                continue
+            source = source or self._source()
+            if name in self.subcircuit_names:
+                words = source.subcircuits[name].words
+            elif name in self.model_names:
+                words = _WORD.findall(source.models[name].lower())
+            elif name in self.parameter_names:
+                words = _WORD.findall(source.parameters[name].lower())
+            queue += [w for w in words if w in self.names or w in self.subcircuit_names]
+        lines = [
+            f".param {name}={self.values[name]!r}" for name in sorted(wanted & self.values.keys())
+        ]
+        if source is not None:
+            lines += [
+                f".param {n} = {t}"
+                for n, t in source.parameters.items()
+                if n in wanted and n not in self.values
+            ]
+            lines += [text for n, text in source.models.items() if n in wanted]
+            for subcircuit in source.subcircuits.values():
+                if subcircuit.name in wanted:
+                    lines += subcircuit.cards
+        return lines

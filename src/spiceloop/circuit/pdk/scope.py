@@ -1,0 +1,76 @@
+"""Parameter scopes as ngspice's numparam has them.
+
+Parameters of one scope may refer to each other in any order. In a call of a subcircuit the given
+values replace the defaults first, those of ``.param`` lines in its body included (with
+``ngbehavior=hsa``); a value that names another parameter of the callee means the callee's; one that
+names itself (``w={w}``) means the caller's. Names that a scope lacks are looked up in the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spiceloop.circuit.pdk.expressions import Expression, UnresolvedError, parse
+
+__all__ = ["ordered", "resolve"]
+
+Parameters = tuple[tuple[str, str], ...]
+
+
+def ordered(parameters: Parameters) -> tuple[tuple[str, Expression | None], ...]:
+    """Sort a scope's parameters so that each follows those it needs; the last of a name wins.
+
+    What cannot be parsed, or depends on itself through others, comes with None.
+    """
+    texts = dict(parameters)
+    parsed: dict[str, Expression | None] = {}
+    for name, text in texts.items():
+        try:
+            # "{a} + b" is read differently by different versions of ngspice.
+            if "}" in text.rstrip()[:-1]:
+                raise UnresolvedError(text)
+            parsed[name] = parse(text)
+        except UnresolvedError:
+            parsed[name] = None
+    done: dict[str, Expression | None] = {}
+    active: set[str] = set()
+
+    def visit(name: str) -> bool:
+        """Order what ``name`` needs; False for a cycle."""
+        if name in done:
+            return True
+        if name in active:
+            return False
+        active.add(name)
+        expression = parsed[name]
+        if expression is not None:
+            needs = [n for n in sorted(expression.names) if n in parsed and n != name]
+            if not all([visit(n) for n in needs]):
+                expression = None
+        active.discard(name)
+        done[name] = expression
+        return True
+
+    for name in parsed:
+        visit(name)
+    return tuple(done.items())
+
+
+def resolve(
+    scope: tuple[tuple[str, Expression | None], ...], outer: Mapping[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Evaluate an `ordered` scope.
+
+    Returns the values that could be worked out and the environment inside the scope, where an
+    unresolved name hides the outer one.
+    """
+    inside = dict(outer)
+    values: dict[str, float] = {}
+    for name, expression in scope:
+        try:
+            if expression is None:
+                raise UnresolvedError(name)
+            values[name] = inside[name] = expression.evaluate(inside)
+        except UnresolvedError:
+            inside.pop(name, None)
+    return values, inside

@@ -1,0 +1,99 @@
+"""The cards that a compilation has asked for so far: one per distinct transistor and bin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from spiceloop.circuit.pdk.device import Transistor
+from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
+from spiceloop.circuit.pdk.scope import ordered, resolve
+
+__all__ = ["Variants"]
+
+
+@lru_cache(maxsize=256)
+def _default_sheet_resistance(device: Transistor, index: int) -> float:
+    """``rsh`` of a bin at the device's default W, L and nf, the one that its shared card holds."""
+    _, inside = resolve(ordered(device.formals), {})
+    return parse(dict(device.bins[index].dynamic)["rsh"]).evaluate(inside)
+
+
+class Variants:
+    """Collects subcircuits and model cards and gives them names.
+
+    With ``share``, one model card serves every instance of a bin (see
+    `Transistor.shares_sheet_resistance`).
+    """
+
+    def __init__(self, share: bool) -> None:
+        self._share = share
+        self._subcircuits: dict[str, str] = {}  # text with the name left out → name
+        self._models: dict[str, str] = {}  # text with the name left out → name
+        self._counts: dict[str, int] = {}
+        self.names: set[str] = set()  # library parameters that cards left unfinished refer to
+
+    @property
+    def model_count(self) -> int:
+        """Number of model cards written."""
+        return len(self._models)
+
+    def use(self, device: Transistor, index: int, inside: Mapping[str, float]) -> tuple[str, bool]:
+        """Return the subcircuit for an instance, and whether it is complete.
+
+        ``inside`` are the parameter values within the instance. An incomplete one keeps its
+        expressions and must be called with the instance's own parameters.
+        """
+        try:
+            return self._complete(device, index, inside), True
+        except UnresolvedError:
+            return self._with_expressions(device, index), False
+
+    def _complete(self, device: Transistor, index: int, inside: Mapping[str, float]) -> str:
+        values = {name: expression.evaluate(inside) for name, expression in device.expressions}
+        card = device.bins[index]
+        dynamic = {name: parse(text).evaluate(inside) for name, text in card.dynamic}
+        if self._share and device.shares_sheet_resistance:
+            shared = _default_sheet_resistance(device, index)
+            if shared > 0 and dynamic["rsh"] > 0:
+                ratio = dynamic["rsh"] / shared
+                if ratio != 1.0:
+                    values["nrd"] *= ratio
+                    values["nrs"] *= ratio
+                dynamic["rsh"] = shared
+        extra = "".join(f" {name}={value!r}" for name, value in dynamic.items())
+        model = self._name(
+            self._models, f"{device.kind} {card.static}{extra}", f"{device.name}__bin{index}"
+        )
+        line = " ".join([device.element, *device.nodes, model])
+        line += "".join(f" {name}={value!r}" for name, value in values.items())
+        return self._name(
+            self._subcircuits, f"{' '.join(device.ports)}\n{line}\n.ends", device.name
+        )
+
+    def _with_expressions(self, device: Transistor, index: int) -> str:
+        card = device.bins[index]
+        texts = (*device.formals, *device.values, *card.dynamic)
+        self.names.update(*(parse(text).names for _, text in texts))
+        lines = [
+            " ".join(device.ports),
+            ".param " + " ".join(f"{name}={{{text}}}" for name, text in device.formals),
+            " ".join([device.element, *device.nodes, device.model])
+            + "".join(f" {name}={{{text}}}" for name, text in device.values),
+            f".model {device.model} {device.kind} {card.static}"
+            + "".join(f" {name}={{{text}}}" for name, text in card.dynamic),
+            ".ends",
+        ]
+        return self._name(self._subcircuits, "\n".join(lines), device.name)
+
+    def _name(self, table: dict[str, str], text: str, stem: str) -> str:
+        name = table.get(text)
+        if name is None:
+            count = self._counts[stem] = self._counts.get(stem, 0) + 1
+            name = table[text] = f"{stem}__{count}"
+        return name
+
+    def cards(self) -> list[str]:
+        """Return every card asked for, models first."""
+        lines = [f".model {name} {text}" for text, name in self._models.items()]
+        return lines + [f".subckt {name} {text}" for text, name in self._subcircuits.items()]
