@@ -73,7 +73,10 @@ class LibNgspice:
         try:
             self._lib = ctypes.CDLL(path)
         except OSError as error:
-            raise SetupError(f"cannot load libngspice from {path!r}: {error}") from None
+            raise SetupError(
+                f"cannot load libngspice from {path!r}: {error}; on Debian or Ubuntu run "
+                "`apt-get install libngspice0`, or correct or unset SPICELOOP_LIBNGSPICE"
+            ) from None
 
         def send_char(text: bytes, _ident: int, _user: object) -> int:
             on_line(text)
