@@ -21,27 +21,37 @@ _RISE_FACTOR = 2.0
 
 
 def tunable_range(
-    x: npt.ArrayLike, y: npt.ArrayLike, *, tolerance: float = 0.01, step: float | None = None
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    tolerance: float = 0.01,
+    within: tuple[float, float] | None = None,
+    step: float | None = None,
 ) -> tuple[float, float]:
     """Return the ends of the longest interval of x on which y is a rising straight line.
 
-    ``x`` (n,) increasing, ``y`` (n,). On the interval, y stays within ``tolerance`` times the end
-    value of the interval's own least-squares line. Its lower end lies on a grid of ``step``
-    (default: a quarter of the mean sample distance) on which y is a cubic spline; its upper end is
-    interpolated, so that the length is a continuous function of y. Returns (x0, x0) where no
-    interval qualifies.
+    ``x`` (n,) increasing, ``y`` (n,), n ≥ 4; ``within`` are the outermost ends allowed (default all
+    of x). On the interval, y stays within ``tolerance`` times the end value of the interval's own
+    least-squares line. Between samples y is a cubic spline, looked at every ``step`` (default a
+    quarter of the mean sample distance). The upper end is interpolated, so that the length is a
+    continuous function of y. Returns two equal ends where no interval qualifies.
     """
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    low, high = (float(xs[0]), float(xs[-1])) if within is None else within
     if step is None:
         step = float(xs[-1] - xs[0]) / (4 * (xs.size - 1))
     fine = np.linspace(xs[0], xs[-1], round(float(xs[-1] - xs[0]) / step) + 1)
-    curve = np.asarray(CubicSpline(xs, ys)(fine), dtype=np.float64)
-    best = (float(xs[0]), float(xs[0]))
+    # One sample beyond the upper limit, so that an end just below it is interpolated, not rounded.
+    keep = (fine > low + 1e-9 * step) & (fine < high + step)
+    fine = np.concatenate([[low], fine[keep]])
+    curve = np.asarray(CubicSpline(xs, ys)(np.minimum(fine, xs[-1])), dtype=np.float64)
+    best = (low, low)
     for first in range(fine.size - 2):
-        if fine[-1] - fine[first] <= best[1] - best[0]:
+        longest = best[1] - best[0]
+        if high - fine[first] <= longest:
             break  # no later start can do better
-        end = _furthest(fine[first:], curve[first:], tolerance)
-        if end - fine[first] > best[1] - best[0]:
+        end = min(_furthest(fine[first:], curve[first:], tolerance), high)
+        if end - fine[first] > longest:
             best = (float(fine[first]), end)
     return best
 
@@ -53,12 +63,11 @@ def _furthest(x: Floats, y: Floats, tolerance: float) -> float:
     if not good.size:
         return float(x[0])
     last = int(good[-1])
-    end = x[last + 2]
+    end = float(x[last + 2])
     if last + 1 < excess.size:
         before, after = excess[last], excess[last + 1]
-        fraction = 1.0 if not np.isfinite(after) and before == 0 else -before / (after - before)
-        end += (x[last + 3] - end) * fraction
-    return float(end)
+        end += float(x[last + 3] - end) * float(-before / (after - before))
+    return end
 
 
 def _deviations(x: Floats, y: Floats) -> Floats:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
-from spiceloop.measure import ac, linearity, noise
+from spiceloop.measure import ac, interpolate, linearity, noise
 from spiceloop.sim.waves import Plot, Waves
 
 VDD = 1.8  # V, as in the testbench
+BALANCE = 0.10  # largest common-mode output current, in parts of a half cell's current
 V_HALF_SPAN = 0.02  # V, Gm at Vid = 0 is the slope between ±20 mV
 NONLINEARITY_SPAN = (0.05, 0.30)  # V of Vtune
 NOISE_BAND = (1e3, 1e7)  # Hz
@@ -20,14 +23,31 @@ def tuning_curve(dc: Plot) -> tuple[np.ndarray, np.ndarray]:
     return vtune[:n], (current[n:] - current[:n]) / (2 * V_HALF_SPAN)
 
 
+def balanced(dc: Plot) -> list[tuple[float, float]]:
+    """Return the stretches of Vtune, V, on which the loads carry the half cells' current.
+
+    Elsewhere the sources that hold the outputs would have to supply it, for nothing.
+    """
+    n = dc.x.size // 2
+    vtune = np.real(dc.x)[:n]
+    leaving = np.real(dc["i(vop)"] + dc["i(von)"])[:n]
+    carried = np.real(dc["i(v.xdut.xp.vsense)"] + dc["i(v.xdut.xn.vsense)"])[:n]
+    error = np.abs(leaving) / np.maximum(np.abs(carried), 1e-15) - BALANCE
+    ends = np.concatenate([vtune[:1], interpolate.crossings(vtune, error), vtune[-1:]])
+    stretches = pairwise(ends.tolist())
+    return [(a, b) for a, b in stretches if np.interp((a + b) / 2, vtune, error) <= 0]
+
+
 def figures(waves: Waves) -> dict[str, float]:
     """Return the five objectives and what explains them; definitions in the README.
 
     A circuit that does not work as a transconductor gets finite bad figures: range 0,
     nonlinearity 100 %, and a noise that its small Gm divides.
     """
-    vtune, gm = tuning_curve(waves.plot("dc"))
-    low, high = linearity.tunable_range(vtune, gm)
+    dc = waves.plot("dc")
+    vtune, gm = tuning_curve(dc)
+    ranges = [linearity.tunable_range(vtune, gm, within=ends) for ends in balanced(dc)]
+    low, high = max(ranges, key=lambda ends: ends[1] - ends[0], default=(0.0, 0.0))
     bend = linearity.nonlinearity(vtune, gm, *NONLINEARITY_SPAN)
 
     response = waves.plot("ac")
