@@ -39,7 +39,7 @@ _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 # Commands that change parameters after the deck is loaded, or options that change binning.
 _SEES_PARAMETERS = re.compile(r"\balterparam\b|\bwnflag\b")
 # What shows a model card's or an instance's nrd, nrs, rsh: then cards must not be shared.
-_SEES_SQUARES = re.compile(r"\[n?r[ds]h?\]|\[nr[ds]\]|\brsh\b|\bshow(?:mod)?\b|\baltermod\b")
+_SEES_SQUARES = re.compile(r"\[nr[ds]\]|\brsh\b|\bshow(?:mod)?\b|\baltermod\b")
 _CONDITIONAL = {".if", ".elseif", ".else", ".endif"}
 _DEPTH = 40
 _CONTEXTS = 2000
@@ -128,6 +128,9 @@ def _read(text: str) -> _Deck:
         words.append(joined)
         if command == ".param":
             current.parameters += parse_card(joined).parameters
+            names = [name for name, _ in current.parameters]
+            if current is not deck.top and len(set(names)) < len(names):
+                deck.reach = f"its .subckt {current.name} gives a parameter twice"
         elif command == ".subckt":
             card = parse_card(joined)
             if current is not deck.top or len(card.words) < 2:
@@ -246,12 +249,14 @@ class _Flattener:
                 raise _WholeLibrary(f"its .subckt {target} redefines the parameter {name}")
         here = {k: v for k, v in local.items() if k in inside} | values
         key = (target, tuple(sorted(here.items())))
-        name = self.contexts.get(key)
-        if name is None:
+        found = self.contexts.get(key)
+        if found is not None:
+            name = found
+        else:
             if len(self.contexts) >= _CONTEXTS:
                 raise _WholeLibrary(f"it calls subcircuits with over {_CONTEXTS} sets of values")
             edits = self.walk(block, inside, here, f"{path}{card.head}.", depth + 1)
-            changes = tuple((start, text) for start, _, text in edits)
+            changes = tuple((start, new) for start, _, new in edits)
             copies = self.copies.setdefault(target, {})
             name = copies.setdefault(changes, f"{target}__{len(copies)}" if copies else target)
             self.contexts[key] = name
@@ -270,7 +275,8 @@ class _Flattener:
         unknown = [n for n, _ in scope if n not in device.formal_names]
         if unknown or len(card.words) != len(device.ports) + 2:
             what = f"parameter {unknown[0]}" if unknown else "number of nodes"
-            return self.keep(target, where, f"the device has no such {what}")
+            self.keep(target, where, f"the device has no such {what}")
+            return None
         _, inside = resolve(scope, known)
         try:
             geometry = {n: e.evaluate(inside) for n, e in device.expressions if n in "l w nf"}
@@ -279,7 +285,8 @@ class _Flattener:
             width = geometry["w"] / fingers * 1e-6
             copies = None if multiplier is None else parse(multiplier).evaluate(known)
         except (UnresolvedError, KeyError, ZeroDivisionError) as error:
-            return self.keep(target, where, f"its geometry is not known before it runs ({error})")
+            self.keep(target, where, f"its geometry is not known before it runs ({error})")
+            return None
         index = device.find(length, width)
         if index is None:
             raise DesignError(self.outside(target, where, length, width, fingers))
@@ -291,7 +298,7 @@ class _Flattener:
         return call if copies is None else f"{call} m={copies!r}"
 
     def keep(self, target: str, where: str, why: str) -> None:
-        """Note that an instance keeps the library's own subcircuit."""
+        """Give an instance the library's own subcircuit, and note why."""
         self.whole.add(target)
         self.notes.append(f"{self.where}: {where} ({target}) keeps all its model cards: {why}")
 

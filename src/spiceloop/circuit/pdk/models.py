@@ -51,14 +51,12 @@ class Models:
             self._cache.put(
                 key, "index", [sorted(i) if isinstance(i, frozenset) else i for i in index]
             )
-        (
-            self.options,
-            self.values,
-            self.parameter_names,
-            self.model_names,
-            self.subcircuit_names,
-            self.understood,  # False if the section holds cards that are not understood
-        ) = index
+        self.options: tuple[str, ...] = index[0]
+        self.values: dict[str, float] = index[1]
+        self.parameter_names: frozenset[str] = index[2]
+        self.model_names: frozenset[str] = index[3]
+        self.subcircuit_names: frozenset[str] = index[4]
+        self.understood: bool = index[5]  # False: the section holds cards of no known kind
 
     @staticmethod
     def _read_index(data: Any) -> Any:

@@ -44,9 +44,9 @@ def ordered(parameters: Parameters) -> tuple[tuple[str, Expression | None], ...]
         active.add(name)
         expression = parsed[name]
         if expression is not None:
-            needs = [n for n in sorted(expression.names) if n in parsed and n != name]
-            if not all([visit(n) for n in needs]):
-                expression = None
+            for other in sorted(expression.names & parsed.keys() - {name}):
+                if not visit(other):
+                    expression = None
         active.discard(name)
         done[name] = expression
         return True
