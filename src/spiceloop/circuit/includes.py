@@ -131,7 +131,9 @@ def _included(
     parameter_file: str | None,
     emit: Callable[[Line], None],
 ) -> Iterator[Path]:
-    name, _ = file_token(strip_comment(rest))
+    # A bare $VAR/file would be a comment to ngspice; with quotes it is a name to both.
+    variable = re.match(r"[ \t]*\$[A-Za-z_{]\S*/", rest)
+    name, _ = file_token(rest if variable else strip_comment(rest))
     if not name:
         raise DeckError(f"{source}: the include names no file; expected .include 'file'")
     found, places = find_file(name, top, source.file.parent)

@@ -78,8 +78,9 @@ def join_lines(lines: Sequence[Line]) -> tuple[LogicalLine, ...]:
             pending.rows.append(index)
             continue
         carried = False
-        if bare.startswith("*#") and index:
-            # A comment to the joining of lines, a command afterwards.
+        dollar = bool(control and re.match(r"\$[^ \t]", bare))
+        if (bare.startswith("*#") or dollar) and index:
+            # A comment to the joining of lines, a command (or, the $, close to one) afterwards.
             found.append(_Open(line.source, True, depth, [index], [bare]).close())
             continue
         if index == 0 or bare[0] in "*$":

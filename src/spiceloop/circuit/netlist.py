@@ -73,7 +73,7 @@ class Netlist:
                 f"{path}: the deck includes no {parameter_file!r}, which the problem names as its "
                 f"parameter_file; add the line .include '{parameter_file}' or drop the setting"
             )
-        if not any(c.control or c.word[0].isalpha() for c in cards):
+        if not any(c.control or c.word[:1].isalpha() for c in cards):
             raise DeckError(
                 f"{path}: the netlist is empty: it holds no element and no .control block "
                 f"(its first line is only the title)"

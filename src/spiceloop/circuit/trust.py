@@ -63,7 +63,8 @@ _VARIABLES = {
 }
 _COMPARES = frozenset({"if", "while", "dowhile", "elseif"})  # here > is no redirection
 _PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
-_REDIRECTION = re.compile(r">{1,2}&?[ \t]*([^\s;>]+)")
+_WORD = re.compile(r"(?:\"[^\"]*\"|'[^']*'|\S)+")  # "a"b is one word
+_REDIRECTION = re.compile(r">{1,2}&?[ \t]*((?:\"[^\"]*\"|'[^']*'|[^\s;>])+)")
 _VALUE = re.compile(r"=[ \t]*(\([^)]*\)|\"[^\"]*\"|'[^']*'|\S+)")
 _SPELLING = re.compile(r"[\"'{}\\]")  # what ngspice drops from a word
 _READING = frozenset({"fopen", "fread", "getcwd", "strcmp"})  # set a variable from elsewhere
@@ -172,10 +173,8 @@ def _outside(what: str, target: str) -> str:
 
 
 def _argument(text: str, position: int) -> str:
-    name = ""
-    for _ in range(position + 1):
-        name, text = file_token(text)
-    return name
+    words = _WORD.findall(text)
+    return words[position] if position < len(words) else ""
 
 
 def _settings(text: str) -> Iterator[str]:

@@ -1,0 +1,77 @@
+import pytest
+
+from spiceloop.errors import UnitError
+from spiceloop.units import format_si, parse_spice
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("4u", 4e-6),
+        ("0.1u", 0.1e-6),
+        ("1meg", 1e6),
+        ("1MEG", 1e6),
+        ("1Megohm", 1e6),
+        ("2.5e-9", 2.5e-9),
+        ("5e-9", 5e-9),
+        ("10pF", 10e-12),
+        ("5 nm", 5e-9),
+        ("5µm", 5e-6),
+        ("5 μm", 5e-6),
+        ("10 s", 10.0),
+        ("1.8V", 1.8),
+        ("-.5k", -500.0),
+        ("1e3k", 1e6),
+        ("100 V/us", 100.0),
+        ("50 %", 50.0),
+        ("1mil", 25.4e-6),
+        ("3t", 3e12),
+        ("3g", 3e9),
+        ("3f", 3e-15),
+        (7, 7.0),
+        (0.25, 0.25),
+    ],
+)
+def test_reads(text, value):
+    assert parse_spice(text) == value
+
+
+@pytest.mark.parametrize("text", ["1M", "1MHz", "1 MOhm", "2.5Mohm", "1Ms"])
+def test_a_capital_m_is_refused_with_both_ways_out(text):
+    with pytest.raises(UnitError, match=r"reads M as milli; write [0-9.]+meg for mega or [0-9.]+m"):
+        parse_spice(text)
+
+
+@pytest.mark.parametrize("text", ["", "u", "4x7", "4k7", "1,5", "--1", "1e999", "1 2", "1k5", "٣u"])
+def test_refuses(text):
+    with pytest.raises(UnitError):
+        parse_spice(text)
+
+
+def test_atto_is_ambiguous_between_versions():
+    with pytest.raises(UnitError, match="ngspice 39 ignores the a, later versions read atto"):
+        parse_spice("3a")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (4e-6, "m", "4 µm"),
+        (1e6, "Hz", "1 MHz"),
+        (0.155e-6, "m", "155 nm"),
+        (1.23456, "V", "1.235 V"),
+        (0.0, "V", "0 V"),
+        (-2.5e-9, "A", "-2.5 nA"),
+        (12.345678, "%", "12.35 %"),
+        (27.0, "°C", "27 °C"),
+        (4e-6, "", "4µ"),
+        (1e30, "Hz", "1e30 Hz"),
+        (float("nan"), "V", "nan V"),
+    ],
+)
+def test_writes(value, unit, text):
+    assert format_si(value, unit) == text
+
+
+def test_digits():
+    assert format_si(1.23456789, "V", digits=6) == "1.23457 V"
