@@ -13,34 +13,31 @@ import signal
 from collections.abc import Mapping, Sequence
 
 from spiceloop.errors import FailureKind, SimulationError
+from spiceloop.sim.measures import spellings
 
 __all__ = ["crash", "failure", "pick_measures", "timeout", "warnings_in"]
 
-# The netlist was refused. The text behind each is what a person reads first.
+# The netlist was refused: words that a line must hold, all of them, in lower case, and what it
+# means. Plain words and not patterns, because a log can have a hundred thousand lines.
 _DECK = (
-    (r"could not find include file|(?:can't|cannot) open include", "an included file is missing"),
-    (
-        r"(?:could not find|cannot find) library file|library file .* not found",
-        "a library file is missing",
-    ),
-    (r"section definition .* not found", "the library has no such section"),
-    (r"unknown subckt|unknown subcircuit", "unknown subcircuit"),
-    (r"undefined parameter|undefined number", "undefined parameter"),
-    (r"mismatch of \.subckt", "a .subckt without .ends, or the reverse"),
-    (r"^\s*error on line|^\s*fatal error on line", "ngspice refused a line of the netlist"),
-    (
-        r"cannot compute substitute|expression err|formula\(\) error",
-        "an expression cannot be computed",
-    ),
-    (
-        r"there aren't any circuits loaded|no circuit loaded|circuit not parsed",
-        "no circuit was loaded",
-    ),
-    (r"simulation interrupted due to error|stopped due to error", "ngspice refused the netlist"),
-    (r"no lines in input|empty (?:netlist|circuit)", "the netlist is empty"),
+    (("could not find include file",), "an included file is missing"),
+    (("library file", "not found"), "a library file is missing"),
+    (("section definition", "not found"), "the library has no such section"),
+    (("unknown subckt",), "unknown subcircuit"),
+    (("undefined parameter",), "undefined parameter"),
+    (("undefined number",), "undefined parameter"),
+    (("mismatch of .subckt",), "a .subckt without .ends, or the reverse"),
+    (("error on line",), "ngspice refused a line of the netlist"),
+    (("cannot compute substitute",), "an expression cannot be computed"),
+    (("expression err",), "an expression cannot be computed"),
+    (("there aren't any circuits loaded",), "no circuit was loaded"),
+    (("no circuit loaded",), "no circuit was loaded"),
+    (("circuit not parsed",), "no circuit was loaded"),
+    (("simulation interrupted due to error",), "ngspice refused the netlist"),
+    (("stopped due to error",), "ngspice refused the netlist"),
+    (("no lines in input",), "the netlist is empty"),
 )
-_DECK_PATTERNS = tuple((re.compile(p, re.IGNORECASE), text) for p, text in _DECK)
-_LINE_ERROR = re.compile(r"^\s*(?:fatal )?error on line", re.IGNORECASE)
+_MORE_LINES = ("error on line", "mismatch of .subckt")
 
 _ABORTED = re.compile(r"^\s*(\w+) simulation\(s\) aborted", re.IGNORECASE)
 _REASON = re.compile(r"^\s*doAnalyses:\s*(?:(\w+):)?\s*(.*)", re.IGNORECASE)
@@ -49,7 +46,11 @@ _NO_CONVERGENCE = re.compile(
     r"|matrix is singular|too many iterations|solution failed|failed to converge",
     re.IGNORECASE,
 )
-_FATAL = re.compile(r"cannot recover|^\s*fatal error|out of memory|can't allocate", re.IGNORECASE)
+_GAVE_UP = re.compile(r"fatal error in ngspice|cannot recover and awaits", re.IGNORECASE)
+_COMPLAINT = re.compile(
+    r"\berror\b|failed|warning|no such|not available|invalid|out of interval|\bnan\b|\binf",
+    re.IGNORECASE,
+)
 _ERROR_LINE = re.compile(r"^\s*error\b|\berror:|\bfailed\b|no such vector", re.IGNORECASE)
 _WARNING = re.compile(r"^\s*warning\b", re.IGNORECASE)
 # "Warning:" lines of the search for an operating point; not worth a reader's time if it succeeds.
@@ -64,7 +65,7 @@ def failure(lines: Sequence[str], *, fatal: bool = False) -> SimulationError | N
         return found
     if aborted is not None:
         return _analysis_error(lines, aborted)
-    if fatal:
+    if fatal or any(_GAVE_UP.search(line) for line in lines):
         return SimulationError(
             FailureKind.CRASH, "ngspice ended with a fatal error", line=_last_error(lines)
         )
@@ -72,13 +73,16 @@ def failure(lines: Sequence[str], *, fatal: bool = False) -> SimulationError | N
 
 
 def _deck_error(lines: Sequence[str]) -> SimulationError | None:
-    for number, line in enumerate(lines):
-        for pattern, text in _DECK_PATTERNS:
-            if pattern.search(line):
+    text = "\n".join(lines).lower()
+    likely = [(words, what) for words, what in _DECK if words[0] in text]
+    for number, line in enumerate(lines if likely else ()):
+        low = line.lower()
+        for words, what in likely:
+            if all(word in low for word in words):
                 # The offending card and the reason follow on lines of their own.
-                behind = lines[number : number + 3] if _LINE_ERROR.match(line) else [line]
-                said = " / ".join(part.strip() for part in behind if part.strip())
-                return SimulationError(FailureKind.DECK, text, line=said)
+                said = [part.strip() for part in lines[number : number + 6] if part.strip()]
+                more = 3 if words[0] in _MORE_LINES else 1
+                return SimulationError(FailureKind.DECK, what, line=" / ".join(said[:more]))
     return None
 
 
@@ -97,7 +101,8 @@ def _analysis_error(lines: Sequence[str], aborted: int) -> SimulationError:
         kind, text = FailureKind.NO_CONVERGENCE, "the circuit's matrix is singular"
     else:
         kind, text = FailureKind.DECK, "ngspice could not do the analysis"
-        said = _last_error(own) or said
+        hints = [line.strip() for line in own if _WARNING.match(line)]
+        said = _last_error(own) or (hints or [said])[-1]
     return SimulationError(kind, text, line=said, analysis=analysis)
 
 
@@ -106,8 +111,8 @@ def _error(lines: Sequence[str]) -> bool:
 
 
 def _last_error(lines: Sequence[str]) -> str:
-    found = [line.strip() for line in lines if _ERROR_LINE.search(line) or _FATAL.search(line)]
-    plain = [line for line in found if not _FATAL.search(line)]
+    found = [line.strip() for line in lines if _ERROR_LINE.search(line)]
+    plain = [line for line in found if not _GAVE_UP.search(line)]
     return (plain or found or [""])[-1]
 
 
@@ -161,7 +166,7 @@ def pick_measures(
     """
     for name in wanted:
         if name not in found:
-            said = failed.get(name) or _line_about(name, lines)
+            said = _lines_about(name, lines) or failed.get(name) or _last_error(lines)
             known = ", ".join(sorted(k for k in found if "(" not in k)[:12])
             raise SimulationError(
                 FailureKind.MISSING_MEASURE,
@@ -172,21 +177,19 @@ def pick_measures(
             raise SimulationError(
                 FailureKind.NOT_A_NUMBER,
                 f"measure {name!r} is {found[name]}",
-                line=_line_about(name, lines),
+                line=_lines_about(name, lines),
             )
 
 
-def _line_about(name: str, lines: Sequence[str]) -> str:
-    """Return ngspice's last complaint that names the measure, with the reason in front of it.
-
-    An error that names nothing still is the best hint when there is no better one.
-    """
-    word = re.compile(rf"(?<![\w.#]){re.escape(name)}(?![\w#])", re.IGNORECASE)
-    best = -1
+def _lines_about(name: str, lines: Sequence[str]) -> str:
+    """Return ngspice's last two complaints about a name; a reason may stand in front of one."""
+    names = "|".join(re.escape(n) for n in (name, *spellings(name)))
+    word = re.compile(rf"(?<![\w.#])(?:{names})(?![\w#])", re.IGNORECASE)
+    said: dict[str, None] = {}
     for number, line in enumerate(lines):
-        if word.search(line) and not _ABORTED.match(line):
-            best = number
-    if best >= 0:
-        reason = lines[best - 1].strip() if best > 0 and _error(lines[best - 1 : best]) else ""
-        return " / ".join(filter(None, (reason, lines[best].strip())))
-    return _last_error(lines)
+        if _COMPLAINT.search(line) and word.search(line):
+            before = lines[number - 1] if number else ""
+            if _COMPLAINT.search(before) and not word.search(before):
+                said[before.strip()] = None
+            said[line.strip()] = None
+    return " / ".join([*said][-2:])

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,18 @@ from spiceloop.sim.results import QUIT_COMMANDS, conclude, read_raw_tables, want
 from spiceloop.sim.rundir import run_folder, setup_commands
 
 __all__ = ["NgspiceBatch"]
+
+# Between us and ngspice: a few lines that have the kernel kill it when we die (1 is
+# PR_SET_PDEATHSIG, which outlives exec). It acts on the death of the thread that started it,
+# which is the one that waits in `run`.
+_LAUNCH = """
+import ctypes, os, sys
+parent, program, deck = sys.argv[1:]
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
+if os.getppid() == int(parent):
+    os.execv(program, [program, "-b", deck])
+"""
 
 
 class NgspiceBatch:
@@ -62,7 +75,7 @@ class NgspiceBatch:
             with log.open("wb") as output:
                 # Its own process group, so that a time-out takes what the deck started along.
                 process = subprocess.Popen(
-                    [program, "-b", MAIN],
+                    [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), program, MAIN],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -83,7 +96,7 @@ class NgspiceBatch:
             return conclude(
                 deck,
                 lines=lines,
-                tables=read_raw_tables(folder, script.lets),
+                tables=read_raw_tables(folder, lines, script.lets),
                 lets=script.lets,
                 measures=measures,
                 vectors=wanted_vectors(vectors),

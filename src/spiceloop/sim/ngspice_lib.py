@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from array import array
 from collections.abc import Mapping, Sequence
@@ -53,6 +55,7 @@ class NgspiceLib:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._banner = ""
+        self._folder: Path | None = None
         self._buffer = bytearray()
 
     def version(self) -> str:
@@ -79,7 +82,7 @@ class NgspiceLib:
         script = prepare(deck.text, at_quit=QUIT_COMMANDS, at_end=())
         wanted = wanted_vectors(vectors)
         self._worker()
-        with run_folder(deck, script.files) as folder:
+        with run_folder(deck, script.files, self._folder) as folder:
             request = {
                 "folder": str(folder),
                 "commands": [*setup_commands(deck), f"source {MAIN}"],
@@ -90,14 +93,15 @@ class NgspiceLib:
             try:
                 header, tables = self._ask(request, time.monotonic() + timeout)
             except TimeoutError:
+                lines = _lines(log)  # before close() removes the folder
                 self.close()
-                raise diagnose.timeout(timeout, _lines(log)).located(deck=deck.name) from None
+                raise diagnose.timeout(timeout, lines).located(deck=deck.name) from None
             except _WorkerLostError:
-                returncode = self._reap()
-                raise diagnose.crash(returncode, _lines(log)).located(deck=deck.name) from None
+                lines = _lines(log)
+                raise diagnose.crash(self._reap(), lines).located(deck=deck.name) from None
             exited = header["exit"]
             if exited is not None and exited[1]:  # quit inside a block: the plots are in raw files
-                tables = read_raw_tables(folder, script.lets)
+                tables = read_raw_tables(folder, _lines(log), script.lets)
             return conclude(
                 deck,
                 lines=_lines(log),
@@ -125,7 +129,10 @@ class NgspiceLib:
     def _reap(self) -> int | None:
         """Wait for the worker's end, forget it, return its exit status."""
         process, self._process = self._process, None
+        folder, self._folder = self._folder, None
         self._buffer.clear()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
         if process is None:
             return None
         for pipe in (process.stdin, process.stdout):
@@ -144,13 +151,14 @@ class NgspiceLib:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._reap()
+        self._folder = Path(tempfile.mkdtemp(prefix="spiceloop-"))
         root = str(Path(spiceloop.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         # Its own session, so that killing its group reaches the child that runs ngspice and a
         # Ctrl-C at the terminal does not. The root folder, so that no file of the user's folder
         # shadows a module. Popen closes all other descriptors: no worker holds another's pipes.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "spiceloop.sim.worker"],
+            [sys.executable, "-m", "spiceloop.sim.worker", str(self._folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

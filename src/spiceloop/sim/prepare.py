@@ -68,16 +68,18 @@ def _split(lines: list[str]) -> tuple[list[str], list[str]]:
     inside = False
     for line in lines[1:]:
         word = _word(line)
+        if not inside and word == ".end":
+            break
         if word == ".control":
             inside = True
         elif word == ".endc":
             inside = False
         elif inside:
             control.append(line)
-        elif word == ".end":
-            break
         else:
             circuit.append(line)
+            continue
+        circuit.append("*")  # keeps the line numbers in ngspice's messages right
     return circuit or [""], control
 
 

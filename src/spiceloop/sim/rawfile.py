@@ -78,7 +78,7 @@ def _read_plot(data: bytes, position: int, path: Path) -> tuple[RawPlot, int]:
         values = as_array(data[position : position + size], is_complex)
         position += size
     else:
-        values, position = _ascii(data, position, points, count, is_complex)
+        values, position = _ascii(data, position, points, count, is_complex, path)
     table = values.reshape(points, count)
     vectors = tuple(
         RawVector(name, kind, table[: _length(extra, points), i].copy())
@@ -94,7 +94,7 @@ def _length(extra: str, points: int) -> int:
 
 
 def _ascii(
-    data: bytes, position: int, points: int, count: int, is_complex: bool
+    data: bytes, position: int, points: int, count: int, is_complex: bool, path: Path
 ) -> tuple[Array, int]:
     """Values as text: each point starts with its index; complex ones are ``real,imaginary``."""
     end = data.find(b"\nTitle:", position)
@@ -102,7 +102,7 @@ def _ascii(
     tokens = data[position:end].split()
     per_point = count + 1
     if len(tokens) < points * per_point:
-        raise ValueError("the values of an ascii raw file end early")
+        raise ValueError(f"{path}: the values of a plot end early")
     numbers: list[float] = []
     for number, token in enumerate(tokens[: points * per_point]):
         if number % per_point:

@@ -20,10 +20,10 @@ __all__ = ["QUIT_COMMANDS", "Table", "Vectors", "conclude", "read_raw_tables", "
 Vectors = dict[str, Array]
 
 _RAW = "spiceloop_"
-MARK = "spiceloop: the deck ends here"
+MARK = "spiceloop: end of the deck with the plots"
 # What must run in front of a `quit` so that no vector is lost: every plot goes to a raw file.
 QUIT_COMMANDS = (
-    f"echo {MARK}",
+    f"echo {MARK} $plots",
     "unset appendwrite",
     "set filetype=binary",
     "foreach spiceloop_plot $plots",
@@ -50,25 +50,28 @@ def wanted_vectors(vectors: Sequence[str] | None) -> frozenset[str]:
     return frozenset({"*"}) if "*" in names else names
 
 
-def read_raw_tables(folder: Path, lets: frozenset[str]) -> list[Table]:
+def read_raw_tables(folder: Path, lines: Sequence[str], lets: frozenset[str]) -> list[Table]:
     """Read the raw files of `QUIT_COMMANDS`, oldest plot first, names as ngspice has them."""
     tables: list[Table] = []
-    files = sorted(folder.glob(f"{_RAW}*.raw"), key=lambda p: (p.stat().st_mtime_ns, p.name))
-    for path in files:
+    order = next((line for line in lines if line.startswith(MARK)), "").removeprefix(MARK).split()
+    for name in order:
+        path = folder / f"{_RAW}{name}.raw"
+        if not path.is_file():  # a plot without vectors
+            continue
         # A plot with vectors of several lengths is written as several plots, one length each.
         vectors = {_own_name(v, lets): v.values for plot in read_raw(path) for v in plot.vectors}
-        tables.append(Table(path.stem.removeprefix(_RAW), vectors))
+        tables.append(Table(name, vectors))
     return tables
 
 
 def _own_name(vector: RawVector, lets: frozenset[str]) -> str:
     """Undo what `write` does to names: ``v(out)`` for out, ``i(vdd)`` for vdd#branch."""
     name = vector.name.lower()
-    match = re.fullmatch(r"([vi])\(([^()]*)\)", name)
+    match = re.fullmatch(r"([vi])\(([^()]+)\)", name)
     if not match:
         return name
     inner = match.group(2)
-    return inner if match.group(1) == "v" or inner in lets else f"{inner}#branch"
+    return inner if match.group(1) == "v" or inner[0] == "@" or inner in lets else f"{inner}#branch"
 
 
 def conclude(
@@ -112,7 +115,7 @@ def conclude(
 def _cut(lines: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Split the deck's own output from that of the commands added behind it."""
     for number, line in enumerate(lines):
-        if line.strip() == MARK:
+        if line.startswith(MARK):
             return lines[:number], lines[number + 1 :]
     return lines, ()
 
@@ -135,8 +138,8 @@ def _waves(deck: Deck, tables: Iterable[Table], wanted: frozenset[str]) -> Waves
     title = deck.text.partition("\n")[0].strip()
     plots = []
     for table in tables:
-        names = [n for n in table.vectors if not (table.name == "const" and n in _BUILT_IN)]
-        if not table.name or not names:
+        names = list(table.vectors)
+        if table.name in ("", "const") or not names:
             continue
         scale = names[0]
         chosen = [n for n in names if "*" in wanted or _asked(n, wanted)]

@@ -15,9 +15,9 @@ __all__ = ["run_folder", "setup_commands"]
 
 
 @contextlib.contextmanager
-def run_folder(deck: Deck, files: Mapping[str, str]) -> Iterator[Path]:
+def run_folder(deck: Deck, files: Mapping[str, str], inside: Path | None = None) -> Iterator[Path]:
     """Make a temporary folder with the deck's files and ``files``; remove it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="spiceloop-"))
+    folder = Path(tempfile.mkdtemp(prefix="spiceloop-", dir=inside))
     try:
         for name, text in deck.files.items():
             path = PurePosixPath(name)
@@ -37,6 +37,9 @@ def setup_commands(deck: Deck) -> list[str]:
     """Commands that ngspice needs before it reads the deck."""
     # Relative paths are looked up in the run's own folder first, then in the deck's home.
     commands = [f'set sourcepath = ( . "{deck.home.resolve()}" )']
+    # ngspice splits device evaluation over two OpenMP threads that wait for each other by spinning:
+    # nothing gained on circuits of this size, and up to 100 times slower where cores are shared.
+    commands.append("set num_threads=1")
     if deck.compat:
         commands += [f"set ngbehavior={deck.compat}", "set ng_nomodcheck"]
     return commands

@@ -1,4 +1,4 @@
-"""The worker process behind `NgspiceLib`: ``python -m spiceloop.sim.worker``.
+"""The worker process behind `NgspiceLib`: ``python -m spiceloop.sim.worker FOLDER``.
 
 Loads libngspice once, then forks one child a deck. A child starts with a pristine ngspice, runs
 one deck, sends back its vectors and is gone, so nothing a deck sets, leaks or breaks can reach
@@ -19,6 +19,7 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -146,8 +147,8 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _wait(child: int, parent: int) -> int:
-    """Wait for the child; kill it and leave when the parent is gone. Returns the wait status."""
+def _wait(child: int, parent: int) -> int | None:
+    """Wait for the child and return its status; kill it and return None if the parent is gone."""
     poller = select.poll()
     pidfd = os.pidfd_open(child)
     poller.register(pidfd, select.POLLIN)
@@ -162,11 +163,12 @@ def _wait(child: int, parent: int) -> int:
             hung_up = True
         if hung_up or os.getppid() != parent:
             os.kill(child, signal.SIGKILL)
-            os._exit(0)
+            return None
 
 
 def main() -> NoReturn:
-    """Serve decks until stdin closes."""
+    """Serve decks until stdin closes. ``argv[1]``: a folder to remove when the parent is gone."""
+    folder = sys.argv[1]
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     reply_fd = os.dup(1)
@@ -185,11 +187,13 @@ def main() -> NoReturn:
         if child == 0:
             _die_with(me)
             worker.serve_one()
-        status = os.waitstatus_to_exitcode(_wait(child, parent))
-        if status < 0:  # as a shell reports a signal; `NgspiceLib` reads it
-            os._exit(128 - status)
-        if status != 0:
-            os._exit(0 if status == _NO_MORE else status)
+        ended = _wait(child, parent)
+        status = _NO_MORE if ended is None else os.waitstatus_to_exitcode(ended)
+        if status == _NO_MORE:
+            shutil.rmtree(folder, ignore_errors=True)  # the parent may be past doing it
+            os._exit(0)
+        if status:  # a signal as a shell reports it; `NgspiceLib` reads it
+            os._exit(128 - status if status < 0 else status)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,138 @@
+"""No orphans, no cross-talk: the processes behind the simulators."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from spiceloop.circuit.deck import Deck
+from spiceloop.sim import SIMULATORS, NgspiceLib
+
+pytestmark = pytest.mark.ngspice
+
+PARENT = """
+import sys, threading
+from spiceloop.circuit.deck import Deck
+from spiceloop.sim import make_simulator
+
+deck = Deck("t\\nv1 a 0 sin(0 1 1meg)\\nr1 a b 1k\\nc1 b 0 1n\\n"
+            ".control\\necho started\\ntran 1n 1000\\n.endc\\n.end\\n")
+def work():
+    make_simulator(sys.argv[1]).run(deck, timeout=300)
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("name", SIMULATORS)
+def test_all_gone_soon_after_kill_9_of_the_parent(name: str, tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PARENT), name],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    processes: list[int] = []
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            time.sleep(0.1)
+            processes = descendants(parent.pid)
+            # Two simulations deep inside their endless transient.
+            if sum(cpu_seconds(p) > 0.2 for p in processes) >= 2:
+                break
+        assert sum(cpu_seconds(p) > 0.2 for p in processes) >= 2, processes
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    deadline = time.monotonic() + 2
+    while any(map(running, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    left = [p for p in processes if running(p)]
+    for p in left:
+        os.kill(p, signal.SIGKILL)
+    assert not left
+    if name == "ngspice-lib":
+        deadline = time.monotonic() + 2
+        while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert list(tmp_path.iterdir()) == [], "the workers remove the run folders"
+
+
+def test_many_in_threads_do_not_disturb_each_other() -> None:
+    wrong: list[object] = []
+
+    def work(number: int) -> None:
+        simulator = NgspiceLib()
+        for i in range(10):
+            x = number * 100 + i
+            text = f"t\nv1 a 0 {x}\nr1 a 0 1\n.control\nop\nlet x = v(a)\n.endc\n.end\n"
+            got = simulator.run(Deck(text), measures=["x"], timeout=30).measures["x"]
+            if got != x:
+                wrong.append((x, got))
+        simulator.close()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_closing_one_worker_leaves_the_others_alone_and_frees_its_own() -> None:
+    """A worker that held another's pipe open would keep that one alive."""
+    first, second = NgspiceLib(), NgspiceLib()
+    first.version()
+    second.version()
+    pid = first.worker_pid
+    assert pid is not None
+    process = first._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()  # what the kernel does when the parent dies
+    assert process.wait(5) == 0
+    assert second.worker_pid is not None
+    assert running(second.worker_pid)
+    first.close()
+    second.close()
+
+
+def test_the_worker_starts_light() -> None:
+    code = (
+        "import sys, spiceloop.sim.worker; "
+        "print([m for m in ('numpy', 'torch', 'pandas', 'optuna', 'matplotlib', 'scipy') "
+        "if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

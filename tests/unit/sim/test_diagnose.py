@@ -1,0 +1,102 @@
+"""Verdicts on recorded ngspice output; how to record it anew: tests/data/ngspice39/README.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spiceloop.errors import FailureKind, SimulationError
+from spiceloop.sim import diagnose
+from spiceloop.sim.measures import scalars_in_text
+
+DATA = Path(__file__).parents[2] / "data" / "ngspice39"
+NO_CONVERGENCE, DECK = FailureKind.NO_CONVERGENCE, FailureKind.DECK
+FORMS = ("lib", "batch")
+
+
+def recorded(name: str, form: str) -> list[str]:
+    return (DATA / f"{name}.{form}.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("name", "kind", "analysis", "said"),
+    [
+        ("no_op", NO_CONVERGENCE, "op", 'trouble with node "out"'),
+        ("no_dc", NO_CONVERGENCE, "dc", "doAnalyses"),
+        ("no_tran", NO_CONVERGENCE, "tran", 'trouble with node "out"'),
+        ("singular", NO_CONVERGENCE, "op", "Timestep too small"),
+        ("unknown_subckt", DECK, "", "x1 in 0 nosuch"),
+        ("unknown_parameter", DECK, "", "[nosuch]"),
+        ("unknown_model", DECK, "", "could not find a valid modelname"),
+        ("outside_bins", DECK, "", "m1 in in 0 0 nm w=1000u l=1u"),
+        ("instance_parameter", DECK, "", "unknown parameter (nosuch)"),
+        ("missing_include", DECK, "", "nosuch.inc"),
+        ("missing_library", DECK, "", "nosuch.lib"),
+        ("missing_section", DECK, "", "section definition ss not found"),
+        ("too_few_nodes", DECK, "", "q1 in"),
+        ("dot_card", DECK, "", ".nosuch card"),
+        ("no_ends", DECK, "", ".subckt never ends"),
+        ("bad_ac", DECK, "ac", "AC startfreq <= 0"),
+        ("bad_tran", DECK, "tran", "TSTOP is invalid"),
+        ("bad_noise", DECK, "noise", "v9 not in circuit"),
+    ],
+)
+def test_failures(name: str, form: str, kind: FailureKind, analysis: str, said: str) -> None:
+    error = diagnose.failure(recorded(name, form))
+    assert error is not None
+    assert error.kind is kind
+    assert error.analysis == analysis
+    assert said in error.line
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["clean", "stepping_helps", "model_parameter", "failed_meas"])
+def test_no_failures(name: str, form: str) -> None:
+    assert diagnose.failure(recorded(name, form)) is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_warnings(form: str) -> None:
+    assert diagnose.warnings_in(recorded("clean", form)) == ()
+    assert diagnose.warnings_in(recorded("stepping_helps", form)) == ()
+    assert "Model issue" in diagnose.warnings_in(recorded("model_parameter", form))[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("name", "measure", "said"),
+    [
+        ("failed_meas", "f3", "out of interval"),
+        ("no_vector", "z", "nosuch"),
+        ("no_vector", "v(alsonot)", "alsonot"),
+    ],
+)
+def test_missing_measures_quote_ngspice(name: str, form: str, measure: str, said: str) -> None:
+    lines = recorded(name, form)
+    text = scalars_in_text(lines)
+    with pytest.raises(SimulationError) as caught:
+        diagnose.pick_measures([measure], text.values, text.failed, lines)
+    assert caught.value.kind is FailureKind.MISSING_MEASURE
+    assert said in caught.value.line
+
+
+def test_crash_and_time_out() -> None:
+    assert "SIGSEGV" in diagnose.crash(-11, ["last words"]).message
+    assert "SIGSEGV" in diagnose.crash(139, []).message
+    assert "status 3" in diagnose.crash(3, []).message
+    assert diagnose.crash(-11, ["last words", ""]).line == "last words"
+    known = diagnose.crash(1, recorded("unknown_parameter", "lib"))
+    assert known.kind is DECK
+    late = diagnose.timeout(2.5, ["a", "b"])
+    assert (late.kind, late.line) == (FailureKind.TIMEOUT, "b")
+    assert "2.5 s" in late.message
+
+
+def test_an_unknown_fatal_error_is_a_crash() -> None:
+    lines = ["Error: something new", "ERROR: fatal error in ngspice, exit(1)"]
+    error = diagnose.failure(lines)
+    assert error is not None
+    assert (error.kind, error.line) == (FailureKind.CRASH, "Error: something new")
+    assert diagnose.failure(["fine"], fatal=True) is not None
