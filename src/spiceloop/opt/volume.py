@@ -37,12 +37,12 @@ class VolumeTrace:
     relative_error: float = 0.0
 
 
-class _TooMany(Exception):
+class _TooManyError(Exception):
     """The exact method would take too long."""
 
 
 def volume_trace(points: Floats, reference: Floats, most_steps: int = _MOST_STEPS) -> VolumeTrace:
-    """Return the hypervolume of the first 1, 2, …, n rows of losses up to ``reference``, shape (k,).
+    """Return the hypervolume, up to ``reference`` (k,), of the first 1, 2, …, n rows of losses.
 
     Rows with NaN, or not better than the reference in every loss, add nothing.
     """
@@ -56,7 +56,7 @@ def volume_trace(points: Floats, reference: Floats, most_steps: int = _MOST_STEP
     scaled = gains / unit
     try:
         return VolumeTrace(_exact(scaled, better, most_steps) * float(np.prod(unit)))
-    except _TooMany:
+    except _TooManyError:
         values, error = _estimate(scaled, better)
         return VolumeTrace(values * float(np.prod(unit)), error)
 
@@ -83,7 +83,7 @@ def _volume(front: Floats, budget: list[int]) -> float:
     n, k = front.shape
     budget[0] -= 1 + (n * n // _ROWS_SQUARED if k > 2 else 0)
     if budget[0] < 0:
-        raise _TooMany
+        raise _TooManyError
     if n == 0:
         return 0.0
     if n == 1:
@@ -107,7 +107,7 @@ def _maximal(rows: Floats) -> Floats:
     if len(rows) < 2 or rows.shape[1] < 3:  # the base cases need no sorting out
         return rows
     rows = np.unique(rows, axis=0)
-    below = (rows[:, None, :] <= rows[None, :, :]).all(axis=2)
+    below = np.asarray((rows[:, None, :] <= rows[None, :, :]).all(axis=2))
     np.fill_diagonal(below, False)
     return np.asarray(rows[~below.any(axis=1)])
 

@@ -1,0 +1,46 @@
+"""Colours and marks, told apart without colour too.
+
+The colours are those of Okabe and Ito, "Color Universal Design" (2008), which people with the
+common kinds of colour blindness can tell apart; every group has its own mark as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["GROUPS", "SERIES", "Group", "GroupName"]
+
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+GREEN = "#009E73"
+VERMILION = "#D55E00"
+SKY = "#56B4E9"
+PURPLE = "#CC79A7"
+GREY = "#8A8F98"
+
+SERIES = (BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE)
+
+GroupName = Literal["infeasible", "dominated", "pareto", "start", "chosen"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """How one group of trials is drawn: plotly symbol, matplotlib marker, size in points."""
+
+    label: str
+    color: str
+    symbol: str
+    marker: str
+    size: float
+    opacity: float
+
+
+# In drawing order: what matters most is drawn last, on top.
+GROUPS: dict[GroupName, Group] = {
+    "infeasible": Group("constraint violated", GREY, "x-thin-open", "x", 5, 0.55),
+    "dominated": Group("dominated", GREY, "circle", "o", 5, 0.65),
+    "pareto": Group("Pareto", BLUE, "circle", "o", 7, 0.95),
+    "start": Group("start", ORANGE, "diamond", "D", 11, 1.0),
+    "chosen": Group("chosen", VERMILION, "star", "*", 14, 1.0),
+}

@@ -1,0 +1,82 @@
+"""Matplotlib figures as PNG: files for papers, and in-line for print and readers without script."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spiceloop.report.palette import SERIES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Picture", "new_figure", "picture", "style"]
+
+_FILE_DPI = 200
+_INLINE_DPI = 110
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: ``name`` of its file, PNG for the file, data address for the page."""
+
+    name: str
+    png: bytes
+    data: str
+    alt: str
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib settings of the report's figures, undone afterwards."""
+    import matplotlib as mpl
+    from cycler import cycler
+
+    with mpl.rc_context(
+        {
+            "font.size": 9,
+            "font.family": "sans-serif",
+            "axes.titlesize": 9.5,
+            "axes.labelsize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": cycler(color=SERIES),
+            "grid.color": "#d8dce2",
+            "grid.linewidth": 0.6,
+            "legend.frameon": False,
+            "legend.fontsize": 8,
+            "lines.linewidth": 1.6,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+        }
+    ):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, inches, that pyplot does not know: nothing is left open."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def picture(figure: Figure, name: str, alt: str) -> Picture:
+    """Draw a figure twice: sharp for the file, small for the page."""
+    data = base64.b64encode(_png(figure, _INLINE_DPI)).decode("ascii")
+    return Picture(f"{name}.png", _png(figure, _FILE_DPI), f"data:image/png;base64,{data}", alt)
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
+    stream = io.BytesIO()
+    # Without the software's name and date the same study gives the same file.
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
