@@ -50,6 +50,7 @@ def load_problem(path: str | Path) -> Problem:
         count = "a mistake" if len(texts) == 1 else f"{len(texts)} mistakes"
         raise ProblemError(f"{path} has {count}:", texts)
     problem._folder = path.parent.resolve()
+    problem._file = path.resolve()
     return problem
 
 

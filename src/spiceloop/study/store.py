@@ -162,6 +162,12 @@ class Study:
             raise StudyError(f"study {self.name!r} was opened without its problem: read only")
         return self._bench
 
+    def close(self) -> None:
+        """Close files and connections; the next use opens them again."""
+        engine = getattr(self._storage, "engine", None)
+        if engine is not None:
+            engine.dispose()
+
     def reload(self) -> None:
         """Read all trials again, for one that another process is writing."""
         with self._lock, storage_errors(self.url):

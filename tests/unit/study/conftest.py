@@ -1,4 +1,4 @@
-"""A small problem, a simulator that computes it in closed form, and one whose failures are forced."""
+"""A small problem, and a simulator that computes it and whose failures can be forced."""
 
 from __future__ import annotations
 

@@ -132,7 +132,10 @@ def test_a_python_function_gives_metrics(folder):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("def f(waves):\n    x = 0\n    return {'bandwidth': 1 / x}\n", r"ZeroDivisionError.*mine\.py:3: return"),
+        (
+            "def f(waves):\n    x = 0\n    return {'bandwidth': 1 / x}\n",
+            r"ZeroDivisionError.*mine\.py:3: return",
+        ),
         ("def f(waves):\n    return 3\n", "returned int; expected a dict"),
         ("def f(waves):\n    return {'bandwidth': 'much'}\n", "'bandwidth' = 'much'"),
         ("def f(waves):\n    return {'bandwidth': [1.0, 2.0]}\n", "'bandwidth' = list"),

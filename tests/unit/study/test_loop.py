@@ -62,7 +62,7 @@ def test_the_start_is_trial_0_outside_the_budget(run, problem):
 
 def test_the_optimizer_is_told_everything_that_is_known(run):
     recorder = Recorder()
-    _, trials = run(optimizer=recorder, seed=11)
+    run(optimizer=recorder, seed=11)
     assert [len(h.x) for h, _, _ in recorder.histories] == [1, 2, 3, 4, 5, 6]
     assert [h.n_asked for h, _, _ in recorder.histories] == [0, 1, 2, 3, 4, 5]
     assert {(n, s) for _, n, s in recorder.histories} == {(1, 11)}
@@ -186,15 +186,16 @@ def test_a_finished_study_can_be_given_more_trials(run):
 
 
 def test_ctrl_c_ends_at_once_and_leaves_a_study_to_resume(run, bench, url):
+    made = []
+
     class Slow:
         """Waits to be closed, as a simulator that is killed does."""
 
         name = "slow"
-        made = []
 
         def __init__(self):
             self.gone = threading.Event()
-            Slow.made.append(self)
+            made.append(self)
 
         def version(self):
             return "1"
@@ -214,7 +215,7 @@ def test_ctrl_c_ends_at_once_and_leaves_a_study_to_resume(run, bench, url):
     ending, trials = run(workers=2, simulator=Slow, on_event=press)
     assert ending is Ending.INTERRUPTED
     assert time.monotonic() - began < 10
-    assert all(s.gone.is_set() for s in Slow.made)
+    assert all(s.gone.is_set() for s in made)
     assert [t.state for t in trials] == 2 * [TrialState.RUNNING]
     ending, trials = run(fresh=False)
     assert ending is Ending.BUDGET
@@ -242,7 +243,9 @@ def test_a_result_that_cannot_be_written_ends_the_run_and_is_evaluated_again(
     with pytest.raises(StorageError, match="full"):
         run()
     monkeypatch.undo()
-    assert [t.state.value for t in Study.open(url, bench=bench).trials] == 3 * ["done"] + ["running"]
+    assert [t.state.value for t in Study.open(url, bench=bench).trials] == 3 * ["done"] + [
+        "running"
+    ]
     _, trials = run(fresh=False)
     assert [t.number for t in trials] == list(range(7))
 

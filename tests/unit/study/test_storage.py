@@ -64,9 +64,13 @@ def test_a_full_disk_ends_with_what_to_do_and_loses_nothing(bench, url):
     study._storage.engine.dispose()
     event.listen(study._storage.engine, "connect", full)
     failure = Failure("crash", "a long message " * 2000)
-    with pytest.raises(StorageError, match=r"full.*make room, then `spiceloop resume`"):
+
+    def write_all():
         for number in range(1, 9):
             study.finish(number, failure, simulation_s=1.0)
+
+    with pytest.raises(StorageError, match=r"full.*make room, then `spiceloop resume`"):
+        write_all()
     kept = Study.open(url, bench=bench).trials
     assert kept == study.trials
     assert dict(kept[0].metrics) == METRICS
