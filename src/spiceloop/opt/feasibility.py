@@ -12,7 +12,9 @@ import torch
 from botorch.utils.probability.utils import log_ndtr
 from torch import Tensor
 
+from spiceloop.opt.base import Floats
 from spiceloop.opt.model import Surrogate, fit_surrogate
+from spiceloop.opt.pareto import Mask
 
 __all__ = ["FailureModel"]
 
@@ -24,13 +26,18 @@ class FailureModel:
     """Log of the probability that a simulation finishes."""
 
     def __init__(self, x: Tensor, failed: Tensor) -> None:
-        """Learn from designs ``x`` (n, d) and flags ``failed`` (n,), both kinds present."""
+        """Learn from designs ``x`` (n, d) and flags ``failed`` (n,)."""
         labels = torch.where(failed, -1.0, 1.0).to(x).unsqueeze(1)
         fitted = fit_surrogate(x, labels)
         # Far from all data the share of finished trials holds; near a failure its label does.
         share = labels.mean(0)
         noise = torch.full((1,), _LABEL_NOISE, dtype=x.dtype)
         self._model = Surrogate(fitted.kernel, share, x, labels, noise)
+
+    @classmethod
+    def learn(cls, x: Floats, failed: Mask) -> FailureModel | None:
+        """Return a model, or None where nothing has failed."""
+        return cls(torch.as_tensor(x), torch.as_tensor(failed)) if failed.any() else None
 
     def log_probability(self, points: Tensor) -> Tensor:
         """Return log P(finishes), shape (b,), at ``points`` (b, d)."""

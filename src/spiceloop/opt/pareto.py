@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from spiceloop.opt.base import Floats, History, Task
 from spiceloop.opt.transform import column, metric_scales
+from spiceloop.opt.volume import volume_trace
 
 __all__ = [
     "feasible_mask",
@@ -105,9 +106,10 @@ def reference_point(
 def hypervolume(points: Floats, reference: Floats) -> float:
     """Return the volume that losses, shape (n, k), dominate up to ``reference``, shape (k,).
 
-    By BoTorch's box decomposition; rows with NaN, or not better than the reference, add nothing.
+    Rows with NaN, or not better than the reference, add nothing. Exact where that takes seconds at
+    most, else estimated, see `spiceloop.opt.volume`.
     """
-    return float(_volumes(points, reference)[-1]) if len(points) else 0.0
+    return float(volume_trace(points, reference).values[-1]) if len(points) else 0.0
 
 
 def hypervolume_history(task: Task, history: History) -> Floats:
@@ -115,28 +117,4 @@ def hypervolume_history(task: Task, history: History) -> Floats:
     args = (task, history.metrics, history.metric_names)
     points = losses(*args)
     points[~feasible_mask(*args)] = np.nan
-    return _volumes(points, reference_point(*args, start=history.start))
-
-
-def _volumes(points: Floats, reference: Floats) -> Floats:
-    """Hypervolume of the first 1, 2, …, n rows."""
-    import torch
-    from botorch.utils.multi_objective.box_decompositions.non_dominated import (
-        FastNondominatedPartitioning,
-    )
-
-    better = (np.nan_to_num(points, nan=np.inf) < reference).all(axis=1)
-    volumes = np.zeros(len(points))
-    volume, front = 0.0, np.empty((0, len(reference)))
-    for i, point in enumerate(points):
-        if better[i] and not (front <= point).all(axis=1).any():
-            front = np.vstack([front[~(point <= front).all(axis=1)], point])
-            if len(reference) == 1:
-                volume = float(reference[0] - front.min())
-            else:
-                boxes = FastNondominatedPartitioning(
-                    ref_point=torch.as_tensor(-reference), Y=torch.as_tensor(-front)
-                )
-                volume = float(boxes.compute_hypervolume())
-        volumes[i] = volume
-    return volumes
+    return volume_trace(points, reference_point(*args, start=history.start)).values
