@@ -170,9 +170,9 @@ def size(
     """
     from spiceloop.opt import make_optimizer
 
-    method = make_optimizer(optimizer)
     loaded = problem if isinstance(problem, Problem) else load_problem(problem)
     bench = Bench.load(loaded, trust=trust_deck)
+    method = make_optimizer(optimizer)  # after the files: loading torch takes seconds
     folder = _folder(Path(out) if out is not None else Path("runs") / loaded.name)
     settings = Settings(
         seed=seed,

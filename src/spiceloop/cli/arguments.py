@@ -28,6 +28,7 @@ __all__ = [
     "TrialOption",
     "TrustOption",
     "WhereArgument",
+    "again_options",
     "at_least",
     "find_problem",
     "hint",
@@ -131,7 +132,7 @@ def find_problem(text: str) -> Path:
 
 
 def where_is(where: str | None, study: str | None) -> str:
-    """Return the folder, file or URL of a study. Raises `InputError` unless exactly one is given."""
+    """Return a study's folder, file or URL. Raises `InputError` unless exactly one is given."""
     given = [text for text in (where, study) if text]
     if len(given) != 1:
         raise InputError("give the folder of a run, or --study URL" + (", not both" * bool(given)))
@@ -188,6 +189,12 @@ def _unknown(name: str, problem: Problem) -> str:
         return f"{name} is a condition of the problem file, not a parameter; change it there"
     free = problem.space.names
     return f"unknown parameter {name!r}{hint(name, free)}; parameters: {', '.join(free)}"
+
+
+def again_options(timeout: float | None, trust_deck: bool) -> tuple[str, ...]:
+    """Return the options of this run that the command to resume it needs too."""
+    options = () if timeout is None else ("--timeout", f"{timeout:g}")
+    return (*options, "--trust-deck") if trust_deck else options
 
 
 def with_timeout(problem: Problem, seconds: float | None) -> Problem:

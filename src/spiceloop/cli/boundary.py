@@ -19,7 +19,7 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from typer import BadParameter
 
@@ -58,12 +58,7 @@ def guarded(run: Callable[[], object], *, json: bool, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         message, code = _explain(error)
-        extra: dict[str, object] = {}
-        if isinstance(error, ProblemError):
-            extra["mistakes"] = error.mistakes
-        if isinstance(error, SimulationError):
-            extra |= {"kind": error.kind.value, "line": error.line, "testbench": error.deck}
-        return _tell(message, type(error).__name__, code, json=json, **extra)
+        return _tell(message, type(error).__name__, code, json=json, more=_details(error))
     return result if isinstance(result, int) else 0
 
 
@@ -83,10 +78,22 @@ def _explain(error: Exception) -> tuple[str, int]:
     ), 1
 
 
-def _tell(message: str, kind: str, code: int, *, json: bool, **extra: object) -> int:
+def _details(error: Exception) -> dict[str, object]:
+    """What the JSON document of some errors says besides."""
+    if isinstance(error, ProblemError):
+        return {"mistakes": error.mistakes}
+    if isinstance(error, SimulationError):
+        return {"kind": error.kind.value, "line": error.line, "testbench": error.deck}
+    return {}
+
+
+def _tell(
+    message: str, error: str, code: int, *, json: bool, more: Mapping[str, object] | None = None
+) -> int:
     try:
         if json:
-            print_json({"error": {"type": kind, "message": message, "exit_code": code, **extra}})
+            said = {"type": error, "message": message, "exit_code": code, **(more or {})}
+            print_json({"error": said})
             sys.stdout.flush()
         else:
             note(f"spiceloop: {message}")

@@ -1,9 +1,101 @@
 """``spiceloop check``: every mistake of a problem and its decks at once, then the start's run."""
+
 from __future__ import annotations
-from spiceloop.cli.arguments import ProblemArgument
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spiceloop.cli.arguments import (
+    JsonOption,
+    ProblemArgument,
+    SimulatorName,
+    SimulatorOption,
+    TimeoutOption,
+    TrustOption,
+    find_problem,
+    with_timeout,
+)
+from spiceloop.cli.console import note, print_json, print_table, print_text
+from spiceloop.cli.tables import metric_rows, metric_table
+from spiceloop.errors import InputError, ProblemError, SimulationError
+
+if TYPE_CHECKING:
+    from spiceloop.spec.evaluate import Evaluation
+    from spiceloop.spec.lint import Finding
+    from spiceloop.spec.problem import Problem
+
 __all__ = ["check"]
 
 
-def check(problem: ProblemArgument) -> int:
-    """Check."""
-    return 0
+def check(
+    problem: ProblemArgument,
+    simulator: SimulatorOption = SimulatorName.LIBRARY,
+    timeout: TimeoutOption = None,
+    trust_deck: TrustOption = False,
+    json: JsonOption = False,
+) -> int:
+    """Look for mistakes in a problem and its decks, then try the start design.
+
+    Exit code 2 for any mistake, 4 where only the simulation of the start fails.
+    """
+    path = find_problem(problem)
+    loaded, findings = _look(path, timeout, trust=trust_deck)
+    wrong = any(f.severity == "error" for f in findings)
+    found: Evaluation | None = None
+    failure: SimulationError | None = None
+    if loaded is not None and not wrong and loaded.start is not None:
+        try:
+            found = _try_start(loaded, simulator, trust=trust_deck)
+        except SimulationError as error:
+            failure = error
+    code = InputError.exit_code if wrong else SimulationError.exit_code if failure else 0
+    if json:
+        rows = metric_rows(loaded, found.metrics) if loaded and found else None
+        print_json(
+            {
+                "problem": path,
+                "ok": code == 0,
+                "findings": [
+                    {"severity": f.severity, "where": f.where, "message": f.message}
+                    for f in findings
+                ],
+                "start": {"metrics": rows, "seconds": found.seconds} if found else None,
+                "failure": {"kind": failure.kind, "message": str(failure)} if failure else None,
+            }
+        )
+        return code
+    for finding in findings:
+        print_text(str(finding))
+    if loaded is not None and found is not None:
+        print_table(metric_table(loaded, found.metrics))
+    if failure is not None:
+        print_text(f"error: the start design cannot be simulated: {failure}")
+    errors = sum(f.severity == "error" for f in findings) + (failure is not None)
+    warnings = len(findings) - errors + (failure is not None)
+    note(f"\n{path}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    return code
+
+
+def _look(
+    path: Path, timeout: float | None, *, trust: bool
+) -> tuple[Problem | None, list[Finding]]:
+    """The problem, unless its file is wrong, and what is to be said about it and its decks."""
+    from spiceloop.spec.lint import Finding, lint
+    from spiceloop.spec.load import load_problem
+
+    try:
+        loaded = with_timeout(load_problem(path), timeout)
+    except ProblemError as error:
+        return None, [Finding("error", m) for m in error.mistakes or (str(error),)]
+    return loaded, lint(loaded, trust=trust)
+
+
+def _try_start(problem: Problem, simulator: SimulatorName, *, trust: bool) -> Evaluation:
+    from spiceloop.spec.evaluate import Evaluator
+
+    with Evaluator(problem, simulator.value, trust=trust) as evaluator:
+        return evaluator.evaluate(problem.start or {})
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

@@ -128,7 +128,7 @@ def _sky130() -> Finding:
         from spiceloop.circuit.pdk import get_pdk
 
         pdk = get_pdk("sky130", "tt", "continuous")
-        return f"continuous models at {_short(pdk.library_file)}"
+        return f"continuous models at {_short(pdk.library_path)}"
 
     return _try("sky130", find, required=False, remedy=_GET_SKY130)
 

@@ -57,9 +57,7 @@ def copy(
     """Copy an example's files into a new folder."""
     known = examples()
     if name not in known:
-        raise InputError(
-            f"no example {name!r}{hint(name, known)}; examples: {', '.join(known)}"
-        )
+        raise InputError(f"no example {name!r}{hint(name, known)}; examples: {', '.join(known)}")
     target = directory or Path(name)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} exists already; give a folder that is new or empty")

@@ -29,7 +29,9 @@ def init(
 
     if output is not None and output.exists():
         raise InputError(f"{output} exists already; give another name with -o")
-    text = draft_problem(deck, trust=trust_deck)
+    text = draft_problem(
+        deck, trust=trust_deck, folder=output.parent if output is not None else None
+    )
     if output is None:
         print_text(text.rstrip("\n"))
         return

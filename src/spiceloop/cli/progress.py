@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -17,7 +17,7 @@ from spiceloop.cli.console import console, note
 from spiceloop.cli.scoreboard import Scoreboard
 from spiceloop.cli.tables import ratio_text, show
 from spiceloop.study.events import Event, Thinking, TrialFinished
-from spiceloop.study.trial import Origin, Trial, TrialState
+from spiceloop.study.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ class Progress:
             self._times(),
             Text(self._doing, style="dim"),
         )
-        parts = [head, self._objectives(), self._counts()]
+        parts: list[RenderableType] = [head, self._objectives(), self._counts()]
         if self._last_failure:
             parts.append(Text(f"last failure: {self._last_failure}", style="yellow"))
         return Group(*parts)
@@ -151,7 +151,7 @@ class Progress:
         failures = ", ".join(f"{n} {kind}" for kind, n in board.failures.most_common())
         meeting = f"{board.feasible} of {board.ended} meet every spec   " if board.ended else ""
         return Text(
-            f"hypervolume {self._volume or "–"}   {meeting}failed: {failures or 'none'}   "
+            f"hypervolume {self._volume or '–'}   {meeting}failed: {failures or 'none'}   "
             f"thinking {board.thinking_s:.0f} s, simulating {board.simulation_s:.0f} s"
         )
 

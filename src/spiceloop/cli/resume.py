@@ -16,6 +16,7 @@ from spiceloop.cli.arguments import (
     TimeoutOption,
     TrustOption,
     WhereArgument,
+    again_options,
     at_least,
     where_is,
 )
@@ -78,6 +79,5 @@ def resume(
             on_event=progress.on_event,
             trust_deck=trust_deck,
         )
-    again = () if timeout is None else ("--timeout", f"{timeout:g}")
-    again += ("--trust-deck",) * trust_deck
+    again = again_options(timeout, trust_deck)
     return Outcome(result, board, again, report=not no_report, json=json).tell()

@@ -21,7 +21,7 @@ from spiceloop.cli.arguments import (
 )
 from spiceloop.cli.console import note, print_json, print_table, print_text
 from spiceloop.cli.tables import metric_rows, metric_table, show
-from spiceloop.errors import InputError
+from spiceloop.errors import DesignError, InputError, SimulationError
 
 if TYPE_CHECKING:
     from spiceloop.circuit.deck import Deck
@@ -63,7 +63,13 @@ def simulate(
             # Before the simulation, so that the decks of one that fails can be looked at.
             values = loaded.with_tied(design)
             _write_decks([evaluator.bench.deck(t, values) for t in loaded.testbenches], deck)
-        found = evaluator.evaluate(design, waves=waves is not None)
+        try:
+            found = evaluator.evaluate(design, waves=waves is not None)
+        except SimulationError as error:
+            if isinstance(error.__cause__, DesignError):
+                # In a run it is a failed trial; here the user wrote the value.
+                raise error.__cause__ from None
+            raise
     if waves is not None:
         _write_waves(found.waves, waves)
     violations = loaded.violations(dict(found.metrics))

@@ -15,6 +15,7 @@ from spiceloop.cli.arguments import (
     SimulatorOption,
     TimeoutOption,
     TrustOption,
+    again_options,
     at_least,
     find_problem,
     with_timeout,
@@ -55,9 +56,7 @@ def size(
             show_default="the file study.db in DIR",
         ),
     ] = None,
-    name: Annotated[
-        str, typer.Option(help="The study's name.", show_default="the problem's")
-    ] = "",
+    name: Annotated[str, typer.Option(help="The study's name.", show_default="the problem's")] = "",
     simulator: SimulatorOption = SimulatorName.LIBRARY,
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
@@ -73,7 +72,9 @@ def size(
         initial = min(_INITIAL, trials)
     at_least("--initial", initial, 1)
     if initial > trials:
-        raise InputError(f"--initial {initial}: there are only {trials} trials; expected at most that")
+        raise InputError(
+            f"--initial {initial}: there are only {trials} trials; expected at most that"
+        )
 
     from spiceloop import api
     from spiceloop.cli.outcome import Outcome
@@ -99,6 +100,5 @@ def size(
             on_event=progress.on_event,
             trust_deck=trust_deck,
         )
-    again = () if timeout is None else ("--timeout", f"{timeout:g}")
-    again += ("--trust-deck",) * trust_deck
+    again = again_options(timeout, trust_deck)
     return Outcome(result, board, again, report=not no_report, json=json).tell()

@@ -62,7 +62,9 @@ def metric_rows(problem: Problem, metrics: Mapping[str, float]) -> list[dict[str
             "goal": m.goal,
             "minimum": m.minimum,
             "maximum": m.maximum,
-            "met": name not in violations if m.minimum is not None or m.maximum is not None else None,
+            "met": name not in violations
+            if m.minimum is not None or m.maximum is not None
+            else None,
         }
         for name, m in problem.metrics.items()
     ]
@@ -103,7 +105,10 @@ def design_table(problem: Problem, start: Trial | None, chosen: Trial) -> Table:
     for name, value in problem.with_tied(dict(chosen.design)).items():
         unit = problem.parameters[name].unit
         table.add_row(
-            name, show(before.get(name), unit), show(value, unit), ratio_text(value, before.get(name))
+            name,
+            show(before.get(name), unit),
+            show(value, unit),
+            ratio_text(value, before.get(name)),
         )
     return table
 

@@ -1,0 +1,64 @@
+"""Ctrl-C leaves a study that ``resume`` completes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.ngspice
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_ctrl_c_then_the_command_it_says(
+    command: str, cli: Run, slow_problem: Path, tmp_path: Path
+) -> None:
+    # A new process group, signalled as a whole: what a terminal does at Ctrl-C.
+    size = subprocess.Popen(
+        [
+            command, "size", str(slow_problem), "--trials", "8", "--initial", "8",
+            "--out", "my run", "--no-report",
+        ],
+        cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        process_group=0,
+    )  # fmt: skip
+    assert size.stderr is not None
+    told = ""
+    for line in size.stderr:
+        told += line
+        if line.startswith("[3/8]"):
+            break
+    os.killpg(size.pid, signal.SIGINT)
+    _, rest = size.communicate(timeout=30)
+    told += rest
+    assert size.returncode == 130, told
+    assert "Traceback" not in told
+    assert "interrupted" in told
+
+    words = shlex.split(next(x for x in told.splitlines() if "spiceloop resume" in x))
+    before = _finished(tmp_path / "my run" / "study.db")
+    assert 3 <= len(before) < 9  # the start and two more at least; not all
+    done = cli(*words[1:], "--no-report", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["trials"]["ended"] == 8
+    after = _finished(tmp_path / "my run" / "study.db")
+    assert [n for n, _ in after] == list(range(9))
+    assert after[: len(before)] == before  # nothing finished was simulated again
+
+
+def _finished(database: Path) -> list[tuple[int, str]]:
+    """Number and end time of the finished trials, straight from Optuna's table."""
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(
+            "select number, datetime_complete from trials where state != 'RUNNING' order by number"
+        ).fetchall()
