@@ -235,7 +235,7 @@ def test_a_study_that_a_live_process_runs_is_left_alone(bench, url):
     )
     try:
         mark = yaml.safe_load(process.stdout.readline())
-        study._storage.set_study_user_attr(study._id, "spiceloop:owner", mark)
+        study._storage.set_study_system_attr(study._id, "spiceloop:owner", mark)
         with pytest.raises(StudyError, match=f"process {process.pid}"):
             study.claim()
     finally:
@@ -247,7 +247,7 @@ def test_a_study_that_a_live_process_runs_is_left_alone(bench, url):
 def test_a_killed_claim_does_not_bind(bench, url):
     study = Study.create(bench, url, Settings())
     mark = {"host": os.uname().nodename, "pid": os.getppid(), "started": "1"}  # number used again
-    study._storage.set_study_user_attr(study._id, "spiceloop:owner", mark)
+    study._storage.set_study_system_attr(study._id, "spiceloop:owner", mark)
     study.claim()
 
 

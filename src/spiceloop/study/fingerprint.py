@@ -37,7 +37,9 @@ def fingerprint(bench: Bench) -> dict[str, str]:
 
 def _relevant(problem: Problem) -> dict[str, Any]:
     kept: dict[str, Any] = problem.model_dump(
-        mode="json", include={"pdk", "conditions", "parameters", "metrics", "testbenches"}
+        mode="json",
+        include={"pdk", "conditions", "parameters", "metrics", "testbenches"},
+        exclude_defaults=True,  # a later version with another optional field finds no difference
     )
     return kept
 

@@ -2,7 +2,7 @@
 
 Optuna's own tools see an ordinary study: distributions, objective values in natural units with
 their directions, metric names, constraints (≤ 0 is met), failed trials as FAIL. What is ours
-stands in attributes: ``spiceloop`` of the study (settings, fingerprint), and of each trial
+stands in attributes: ``spiceloop`` of the study (its settings), and of each trial
 ``origin``, ``metrics``, ``violations``, ``failure``, ``simulation_s``, ``thinking_s``.
 
 A trial is created together with its design in one transaction, and it is finished by its state,
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "Study", "study_names"]
 
-_SETTINGS, _OWNER = "spiceloop", "spiceloop:owner"
+_SETTINGS = "spiceloop"
+_FINGERPRINT, _OWNER = "spiceloop:fingerprint", "spiceloop:owner"
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,15 @@ class Study:
         self._queued: tuple[dict[str, float], ...] = ()
         with storage_errors(url):
             self._id = storage.get_study_id_from_name(name)
-            raw = storage.get_study_user_attrs(self._id).get(_SETTINGS)
-        if raw is None:
+            settings = storage.get_study_user_attrs(self._id).get(_SETTINGS)
+            ours = storage.get_study_system_attrs(self._id)
+        if settings is None:
             raise StudyError(
                 f"study {name!r} at {url} was not made by spiceloop, or was killed while it was "
                 "being made; choose another name or file"
             )
-        self.fingerprint: dict[str, str] = raw["fingerprint"]
-        self.settings = Settings(**raw["settings"])
+        self.fingerprint: dict[str, str] = ours[_FINGERPRINT]
+        self.settings = Settings(**settings)
         self.reload()
 
     @classmethod
@@ -124,10 +126,9 @@ class Study:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 study.set_metric_names(list(problem.objectives))
+            storage.set_study_system_attr(study._study_id, _FINGERPRINT, fingerprint(bench))
             # Last, and in one piece: a study that has it is complete.
-            study.set_user_attr(
-                _SETTINGS, {"settings": asdict(settings), "fingerprint": fingerprint(bench)}
-            )
+            study.set_user_attr(_SETTINGS, asdict(settings))
         return cls(storage, url, name, bench)
 
     @classmethod
@@ -201,18 +202,18 @@ class Study:
     def claim(self) -> None:
         """Become the one process that writes. Raises `StudyError` while another one lives."""
         with storage_errors(self.url):
-            other = self._storage.get_study_user_attrs(self._id).get(_OWNER) or {}
+            other = self._storage.get_study_system_attrs(self._id).get(_OWNER) or {}
             if owner.is_alive(other):
                 raise StudyError(
                     f"study {self.name!r} at {self.url} is being run by process {other['pid']}; "
                     "wait for it, or end it"
                 )
-            self._storage.set_study_user_attr(self._id, _OWNER, owner.mark())
+            self._storage.set_study_system_attr(self._id, _OWNER, owner.mark())
 
     def release(self) -> None:
         """Undo `claim`."""
         with storage_errors(self.url):
-            self._storage.set_study_user_attr(self._id, _OWNER, {})
+            self._storage.set_study_system_attr(self._id, _OWNER, {})
 
     def begin(
         self,
