@@ -92,7 +92,7 @@ def _parameter(name: str, value: float, sky130: bool) -> list[str]:
     if sky130 and value > 0 and (width or length):
         unit = 1.0 if metres else 1e6  # SKY130 decks often count in micrometres
         smallest = (_MIN_WIDTH if width else _MIN_LENGTH) * unit
-        lower = _round(max(lower, min(smallest, value)))
+        lower = min(max(lower, _round(smallest)), value)
         steps = value / (_GRID * unit)
         grid = _round(_GRID * unit) if abs(steps - round(steps)) < 1e-6 * steps else 0.0
     lines = [f"  {name}:", f"    minimum: {lower!r}", f"    maximum: {upper!r}"]

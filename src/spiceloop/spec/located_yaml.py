@@ -52,7 +52,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int], list[Mistake]]:
     except (yaml.YAMLError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ProblemError(f"{path}: this is no valid YAML: {reason}") from None
-    if root is None:
+    if root is None or root.tag == "tag:yaml.org,2002:null":
         raise ProblemError(
             f"{path} is empty; `spiceloop init DECK` drafts a problem file from a netlist"
         )
