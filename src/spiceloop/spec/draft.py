@@ -15,8 +15,8 @@ from spiceloop.units import parse_spice
 __all__ = ["draft_problem"]
 
 _FIXED = re.compile(r"(a|d)?v(dd|ss|cc|ee)\w*|temp\w*|corner\w*", re.IGNORECASE)
-_WIDTH = re.compile(r"w(?![a-z])\w*|width\w*", re.IGNORECASE)
-_LENGTH = re.compile(r"l(?![a-z])\w*|length\w*", re.IGNORECASE)
+_WIDTH = re.compile(r"w\w{0,4}|width\w*", re.IGNORECASE)
+_LENGTH = re.compile(r"l\w{0,4}|length\w*", re.IGNORECASE)
 _SMALLER = re.compile(
     r"power|pwr|noise|irn|area|delay|offset|vos|ripple|thd|hd[23]|err|settl|overshoot|idd|iq|"
     r"current|nonlin|tc|leak|jitter",
@@ -88,9 +88,10 @@ def _parameter(name: str, value: float, sky130: bool) -> list[str]:
         lower, upper = -1.0, 1.0
     grid = 0.0
     metres = abs(value) < 1e-3
-    width, length = _WIDTH.fullmatch(name), _LENGTH.fullmatch(name)
-    if sky130 and value > 0 and (width or length):
-        unit = 1.0 if metres else 1e6  # SKY130 decks often count in micrometres
+    unit = 1.0 if metres else 1e6  # SKY130 decks often count in micrometres
+    a_size = 0.1e-6 <= value / unit <= 1e-3
+    width, length = (a_size and p.fullmatch(name) for p in (_WIDTH, _LENGTH))
+    if sky130 and (width or length):
         smallest = (_MIN_WIDTH if width else _MIN_LENGTH) * unit
         lower = min(max(lower, _round(smallest)), value)
         steps = value / (_GRID * unit)
@@ -99,7 +100,7 @@ def _parameter(name: str, value: float, sky130: bool) -> list[str]:
     lines += [f"    start: {value!r}"]
     if grid:
         lines += [f"    grid: {grid!r}"]
-    if (width or length) and metres and value > 0:
+    if (width or length) and metres:
         lines += ["    unit: m"]
     if value == 0:
         lines += ["    # TODO: the deck says 0, so these bounds are a guess"]
