@@ -121,7 +121,7 @@ def _metrics(netlist: Netlist) -> list[str]:
             "  figure_of_merit:  # TODO: the deck measures nothing: add .meas cards to it, or a",
             "    goal: minimize  # Python function to the testbench (functions: [file.py:name])",
         ]
-    goals = {n: g for n in names if (g := _goal(n))}
+    goals = {n: g for n in names if n.isidentifier() and (g := _goal(n))}
     goals = dict(list(goals.items())[:_MOST_GOALS]) or {names[0]: "minimize"}
     taken: set[str] = set()
     for measure in names:
