@@ -6,7 +6,8 @@ The rule, among feasible trials on the Pareto front of the objectives:
    mean gain over the start, each objective's gain measured in units of its spread over the front
    (log-transformed objectives on their log scale).
 2. Otherwise the knee: the one whose worst objective is nearest to the best value that the front
-   has of it (smallest Chebyshev distance to the ideal point, in the same units).
+   has of it (smallest Chebyshev distance to the ideal point, in the same units). The start itself
+   is chosen only where the front holds nothing else.
 
 Without a feasible trial, the one with the smallest sum of relative violations.
 """
@@ -72,6 +73,8 @@ def choose(problem: Problem, trials: Sequence[Trial], number: int | None = None)
                 "and of these the largest mean gain over it",
             )
     distance = ((y - y.min(axis=0)) / span).max(axis=1)
+    if len(front) > 1:
+        distance[[t.origin is Origin.START for t in front]] = np.inf
     return Choice(
         front[int(np.argmin(distance))],
         "the knee of the Pareto front: its worst objective is the nearest to the best found",

@@ -52,6 +52,12 @@ def test_a_start_that_nothing_dominates_gives_way_to_the_knee(problem, start):
     assert "knee" in found.rule
 
 
+def test_the_start_is_not_shown_against_itself(problem):
+    start = trial(problem, 0, 4e5, 2e-3, origin=Origin.START)  # the very knee
+    trials = [start, trial(problem, 1, 1e6, 9e-3), trial(problem, 2, 1e5, 1e-3)]
+    assert choose(problem, trials).trial.number != 0
+
+
 def test_without_a_start_the_knee(problem):
     trials = [
         trial(problem, i, f, p) for i, (f, p) in enumerate([(1e6, 1e-2), (4e5, 2e-3), (1e5, 1e-3)])
