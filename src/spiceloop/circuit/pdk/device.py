@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ctypes import c_float
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,9 +15,6 @@ from spiceloop.circuit.pdk.library import Subcircuit
 
 __all__ = ["BinCard", "Transistor"]
 
-# ngspice compares W and L with a bin's ends after rounding; anything closer than this is equal.
-_EDGE = 5e-8
-
 
 @dataclass(frozen=True)
 class BinCard:
@@ -27,13 +25,16 @@ class BinCard:
     dynamic: tuple[tuple[str, str], ...]
 
     def holds(self, length: float, width: float) -> bool:
-        """Whether ngspice would pick this bin; both ends belong to it."""
+        """Whether ngspice would pick this bin: the lower ends belong to it, the upper do not.
+
+        ngspice 39 compares in single precision, so W = 3 × 0.55 µm in 3 fingers is 0.55 µm.
+        """
         r = self.range
         return _within(length, r.lmin, r.lmax) and _within(width, r.wmin, r.wmax)
 
 
 def _within(value: float, low: float, high: float) -> bool:
-    return low * (1 - _EDGE) <= value <= high * (1 + _EDGE)
+    return c_float(low).value <= c_float(value).value < c_float(high).value
 
 
 @dataclass(frozen=True)
@@ -185,9 +186,11 @@ def _compile_bin(parameters: tuple[tuple[str, str], ...], known: Mapping[str, fl
             if name in limits:
                 raise UnresolvedError(f"{name} is not a number")
             continue
+        if name in limits:
+            # Left out of the card: the choice is made, and ngspice must not make it again.
+            limits[name] = constant
+            continue
         # A plain number stays as the library wrote it, digit for digit.
         plain = written.constant is not None and not text.startswith(("{", "'", '"'))
         static.append(f"{name}={text if plain else repr(constant)}")
-        if name in limits:
-            limits[name] = constant
     return BinCard(Bin(**limits), " ".join(static), tuple(dynamic))
