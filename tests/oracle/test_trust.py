@@ -32,7 +32,11 @@ WAYS_OUT = [
     "{{shell}} touch {out}",
     "set c=shell\n{{$c}} touch {out}",
     "alias foo shell touch {out}\nfoo",
+    "alias foo\tshell touch {out}\nfoo",
+    "set\tf={out}\nwrite\t$f v(1)",
+    "set f={out}\nlet x = 1 > $f",
     "set unixcom\ntouch {out}",
+    "set\tunixcom\ntouch {out}",
     "if 1\nshell touch {out}\nend",
     "foreach v 1 2\nshell touch {out}\nend",
     "repeat 1\nshell touch {out}\nend",
@@ -81,6 +85,9 @@ CARDS_OUT = [
 ]
 # Refused though ngspice 39 does not run them: other versions may.
 REFUSED_ANYWAY = [
+    "nosuchcommand > {out}",
+    "1 > {out}",
+    "option lprps=x",
     "system touch {out}",
     "!touch {out}",
     "op ; shell touch {out}",

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from spiceloop.circuit.netlist import Netlist
-from spiceloop.errors import DeckError
+from spiceloop.errors import DeckError, UntrustedDeckError
 
 BODY = "title\n.param w1=4u\nr1 1 0 {w1}\nv1 1 0 1\n.op\n.end\n"
 
@@ -193,3 +193,18 @@ def test_every_refusal_is_listed(tmp_path):
     with pytest.raises(DeckError) as error:
         Netlist.load(path)
     assert len(str(error.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("card", [".lib $LIBRARY/x.lib tt", '.lib "${LIBRARY}/x.lib" TT ; typical'])
+def test_a_variable_in_a_library_name(tmp_path, monkeypatch, card):
+    (tmp_path / "models").mkdir()
+    file = write(tmp_path, "* x\n.lib tt\n.endl\n", "models/x.lib")
+    monkeypatch.setenv("LIBRARY", str(tmp_path / "models"))
+    path = write(tmp_path, BODY.replace(".op", card))
+    text = Netlist.load(path).render({}, name="x").text
+    assert f'.lib "{file.resolve()}"' in text
+    file.write_text("* x\n.lib tt\n.include more.inc\n.endl\n")
+    write(tmp_path, "* harmless\n", "more.inc")
+    write(tmp_path, ".control\nshell ls\n.endc\n", "models/more.inc")
+    with pytest.raises(UntrustedDeckError, match=r"more\.inc:1 holds \.control"):
+        Netlist.load(path)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from spiceloop.errors import DeckError
 
-__all__ = ["Line", "Source", "expand", "file_token", "find_file", "strip_comment"]
+__all__ = ["Line", "Source", "expand", "file_token", "find_file", "named_file", "strip_comment"]
 
 # The characters that C's isspace() knows. Python's str.strip() would take more, and a line that
 # ngspice reads differently from us could slip through the vetting.
@@ -73,6 +73,18 @@ def file_token(text: str) -> tuple[str, str]:
     return word.group(), text[word.end() :].strip(BLANK)
 
 
+def named_file(text: str) -> tuple[str, str]:
+    """Split what follows ``.include`` or ``.lib`` into the file's name and the word after it.
+
+    A bare ``$VAR/file`` would be a comment to ngspice; here it is a name, as with quotes.
+    """
+    variable = re.match(r"[ \t]*\$[A-Za-z_{:]\S*/\S*", text)
+    if variable:
+        return variable.group().strip(BLANK), file_token(strip_comment(text[variable.end() :]))[0]
+    name, rest = file_token(strip_comment(text))
+    return name, file_token(rest)[0]
+
+
 def find_file(name: str, top: Path, including: Path) -> tuple[Path | None, tuple[Path, ...]]:
     """Look a file name up; return the file found (or None) and every place looked at."""
     path = Path(os.path.expandvars(name)).expanduser()
@@ -82,10 +94,8 @@ def find_file(name: str, top: Path, including: Path) -> tuple[Path | None, tuple
         places = [top / path, including / path]
         if folder := os.environ.get("NGSPICE_INPUT_DIR"):
             places.append(Path(folder) / path)
-    for place in places:
-        if place.is_file():
-            return place.resolve(), tuple(places)
-    return None, tuple(dict.fromkeys(places))
+    found = next((p.resolve() for p in places if p.is_file()), None)
+    return found, tuple(dict.fromkeys(places))
 
 
 def expand(path: Path, parameter_file: str | None = None) -> tuple[Line, ...]:
@@ -131,9 +141,7 @@ def _included(
     parameter_file: str | None,
     emit: Callable[[Line], None],
 ) -> Iterator[Path]:
-    # A bare $VAR/file would be a comment to ngspice; with quotes it is a name to both.
-    variable = re.match(r"[ \t]*\$[A-Za-z_{]\S*/", rest)
-    name, _ = file_token(rest if variable else strip_comment(rest))
+    name, _ = named_file(rest)
     if not name:
         raise DeckError(f"{source}: the include names no file; expected .include 'file'")
     found, places = find_file(name, top, source.file.parent)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from spiceloop.circuit.deck import Deck
 from spiceloop.circuit.design_space import did_you_mean
-from spiceloop.circuit.includes import Line, Source, expand, file_token, find_file
+from spiceloop.circuit.includes import Line, Source, expand, find_file, named_file
 from spiceloop.circuit.logical import LogicalLine, join_lines
 from spiceloop.circuit.measures import measure_names
 from spiceloop.circuit.params import assignments, used_names
@@ -115,8 +115,7 @@ class Netlist:
         found = []
         for card in self.cards:
             if not card.control and _LIB_CARD.match(card.text):
-                name, rest = file_token(card.text[4:])
-                section, _ = file_token(rest)
+                name, section = named_file(card.raw[4:])
                 if section:
                     where, _ = find_file(name, self.home, card.source.file.parent)
                     found.append(Library(name, section, where, card.source))
@@ -200,7 +199,7 @@ class Netlist:
             )
 
     def _absolute(self, card: LogicalLine) -> str:
-        name, section = file_token(card.text[4:])
+        name, section = named_file(card.raw[4:])
         if not section:
             return card.text
         path, _ = find_file(name, self.home, card.source.file.parent)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from spiceloop.circuit.includes import BLANK, file_token, find_file
+from spiceloop.circuit.includes import BLANK, file_token, find_file, named_file
 from spiceloop.circuit.logical import LogicalLine
 from spiceloop.errors import DeckError, UntrustedDeckError
 
@@ -68,7 +68,7 @@ _REDIRECTION = re.compile(r">{1,2}&?[ \t]*((?:\"[^\"]*\"|'[^']*'|[^\s;>])+)")
 _VALUE = re.compile(r"=[ \t]*(\([^)]*\)|\"[^\"]*\"|'[^']*'|\S+)")
 _SPELLING = re.compile(r"[\"'{}\\]")  # what ngspice drops from a word
 _READING = frozenset({"fopen", "fread", "getcwd", "strcmp"})  # set a variable from elsewhere
-_ASSIGNING = _READING | {"set", "setcs", "foreach", "alias"}
+_ASSIGNING = _READING | {"set", "setcs", "option", "foreach", "alias"}
 _OPTIONS = re.compile(r"\.opt", re.IGNORECASE | re.ASCII)
 _EXECUTING_MODEL = re.compile(
     r"[ \t]*\.model[ \t]+\S+[ \t]+(d_process|d_cosim)\b", re.IGNORECASE | re.ASCII
@@ -121,12 +121,12 @@ def _line(line: LogicalLine, safe: frozenset[str], top: Path) -> Iterator[str]:
     elif _EXECUTING_MODEL.match(line.text):
         yield "the d_process and d_cosim models run programs"
     elif _OPTIONS.match(line.text):
-        yield from _settings(line.text.partition(" ")[2])
+        yield from _settings(_after_word(line.text))
     elif _LIBRARY.match(line.text):
-        name, _ = file_token(line.text.partition(" ")[2])
+        name, _ = named_file(_after_word(line.raw))
         path, _ = find_file(name, top, line.source.file.parent) if name else (None, ())
         if path:
-            yield from _library(path)
+            yield from _library(path, top)
 
 
 def _command(text: str, safe: frozenset[str]) -> Iterator[str]:
@@ -140,29 +140,30 @@ def _command(text: str, safe: frozenset[str]) -> Iterator[str]:
     if any(c in first for c in "\"'\\{}$"):
         yield f"the command {first!r} is spelled so that it cannot be checked; write it plainly"
         return
-    if not word:
-        return
-    name = word.group().lower()
-    rest = text[word.end() :].strip(BLANK)
+    name = word.group().lower() if word else ""
+    rest = text[word.end() if word else 0 :].strip(BLANK)
     name = name.removeprefix("pre_") or name
     if name in _REFUSED:
-        yield f"{word.group()!r} would leave the simulator: it {_REFUSED[name]}"
+        yield f"{first!r} would leave the simulator: it {_REFUSED[name]}"
     elif name == "alias":
-        _, _, body = rest.partition(" ")
-        yield from _command(body.strip(BLANK), safe)
-    elif name in {"set", "setcs"}:
+        yield from _command(_after_word(rest), safe)
+    elif name in {"set", "setcs", "option"}:
         yield from _settings(rest)
     elif name in _WRITES:
         target = _argument(rest, _WRITES[name])
         if name == "cd" and not target:
             yield "'cd' would leave the run's folder"
         elif target and not _inside(target, safe):
-            yield _outside(word.group(), target)
-    if name not in _COMPARES:
+            yield _outside(first, target)
+    if name not in _COMPARES:  # a redirection works on any other, unknown commands included
         for target in _REDIRECTION.findall(rest):
-            # In `let`, > compares as well; a name after it does no harm, a path is no operand.
-            if not _inside(target, safe) and not (name == "let" and "/" not in target):
+            if not _inside(target, safe):
                 yield _outside(">", target)
+
+
+def _after_word(text: str) -> str:
+    word = re.match(r"[^ \t\n\v\f\r]*", text)
+    return text[word.end() if word else 0 :].strip(BLANK)
 
 
 def _outside(what: str, target: str) -> str:
@@ -227,7 +228,7 @@ def _references(text: str) -> Iterator[str]:
         yield name.lower()
 
 
-def _library(path: Path) -> Iterator[str]:
+def _library(path: Path, top: Path) -> Iterator[str]:
     """Refusals for a library file and those it includes: commands have no business there."""
     seen: set[Path] = set()
     todo = [path]
@@ -244,9 +245,9 @@ def _library(path: Path) -> Iterator[str]:
         for number, what in commands:
             yield f"the library {file}:{number} holds {what}, which could run any command"
         for name in names:
-            found, _ = find_file(name, path.parent, file.parent)
-            if found:
-                todo.append(found)
+            # Which of several ngspice takes depends on where it runs, so all are looked through.
+            _, places = find_file(name, top, file.parent)
+            todo += [p.resolve() for p in places if p.is_file()]
 
 
 @lru_cache(maxsize=4096)
