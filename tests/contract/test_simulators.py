@@ -600,6 +600,29 @@ def test_the_worker_dies_in_the_middle_of_a_run(
     assert lib.run(control(RC, "op", "let x = 1"), measures=["x"]).measures["x"] == 1
 
 
+def test_an_interrupted_run_does_not_answer_for_the_next(sim: Simulator) -> None:
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            sim.run(control(RC, "tran 1n 3m", "let x = 1"), measures=["x"], timeout=60)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert sim.run(control(RC, "op", "let x = 2"), measures=["x"]).measures["x"] == 2
+
+
+def test_no_place_for_the_deck(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(SetupError, match="TMPDIR"):
+        make_simulator(sim.name).run(Deck(RC))
+
+
 def test_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPICELOOP_LIBNGSPICE", "/nowhere/libngspice.so")
     with pytest.raises(SetupError, match=r"/nowhere/libngspice\.so"):

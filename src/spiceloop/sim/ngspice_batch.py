@@ -67,7 +67,7 @@ class NgspiceBatch:
         start = time.perf_counter()
         probes = [f"print {m.lower()}" for m in measures if m.startswith("@")]
         echo, *write = QUIT_COMMANDS
-        extras = [echo, *probes, *write]
+        extras = [echo, "set numdgt=15", *probes, *write]
         script = prepare(deck.text, at_quit=extras, at_end=[*extras, "quit"])
         with run_folder(deck, script.files) as folder:
             (folder / ".spiceinit").write_text(_init_file(deck))

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from array import array
 from collections.abc import Mapping, Sequence
@@ -32,7 +31,7 @@ from spiceloop.sim.results import (
     read_raw_tables,
     wanted_vectors,
 )
-from spiceloop.sim.rundir import run_folder, setup_commands
+from spiceloop.sim.rundir import new_folder, run_folder, setup_commands
 
 __all__ = ["NgspiceLib"]
 
@@ -99,6 +98,9 @@ class NgspiceLib:
             except _WorkerLostError:
                 lines = _lines(log)
                 raise diagnose.crash(self._reap(), lines).located(deck=deck.name) from None
+            except BaseException:  # Ctrl-C: the late reply must not be taken for the next run's
+                self.close()
+                raise
             exited = header["exit"]
             if exited is not None and exited[1]:  # quit inside a block: the plots are in raw files
                 tables = read_raw_tables(folder, _lines(log), script.lets)
@@ -151,7 +153,7 @@ class NgspiceLib:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._reap()
-        self._folder = Path(tempfile.mkdtemp(prefix="spiceloop-"))
+        self._folder = new_folder()
         root = str(Path(spiceloop.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         # Its own session, so that killing its group reaches the child that runs ngspice and a

@@ -11,7 +11,7 @@ from spiceloop.circuit.deck import Deck
 from spiceloop.errors import SimulationError
 from spiceloop.sim import diagnose
 from spiceloop.sim.base import SimResult
-from spiceloop.sim.measures import Scalars, merge, normal_name, scalars_in_text, spellings
+from spiceloop.sim.measures import merge, normal_name, scalars_in_text, spellings
 from spiceloop.sim.rawfile import Array, RawVector, read_raw
 from spiceloop.sim.waves import Plot, Waves
 
@@ -92,10 +92,8 @@ def conclude(
         if problem:
             raise problem
         text = scalars_in_text(own)
-        probed = scalars_in_text(extra)
-        found = merge(
-            Scalars({**probed.values, **text.values}, text.failed), _scalars(tables), lets
-        )
+        probed = {k: complex(v) for k, v in scalars_in_text(extra).values.items()}
+        found = merge(text, [*_scalars(tables), probed], lets)
         wanted = [normal_name(m) for m in measures]
         found |= {
             w: found[s] for w in wanted for s in spellings(w) if w not in found and s in found

@@ -9,34 +9,55 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from spiceloop.circuit.deck import Deck
-from spiceloop.errors import DeckError
+from spiceloop.errors import DeckError, SetupError
 
-__all__ = ["run_folder", "setup_commands"]
+__all__ = ["new_folder", "run_folder", "setup_commands"]
 
 
 @contextlib.contextmanager
 def run_folder(deck: Deck, files: Mapping[str, str], inside: Path | None = None) -> Iterator[Path]:
     """Make a temporary folder with the deck's files and ``files``; remove it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="spiceloop-", dir=inside))
+    for name in deck.files:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise DeckError(f"{deck.name}: file {name!r} would lie outside the run's folder")
+    folder = new_folder(inside)
     try:
-        for name, text in deck.files.items():
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts:
-                raise DeckError(f"{deck.name}: file {name!r} would lie outside the run's folder")
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
-        for name, text in files.items():
-            (folder / name).write_text(text)
+        try:
+            for name, text in {**deck.files, **files}.items():
+                target = folder / name
+                if "/" in name:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise _cannot_write(error) from None
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_folder(inside: Path | None = None) -> Path:
+    """Make an empty temporary folder. Raises `SetupError` where there is no room for one."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="spiceloop-", dir=inside))
+    except OSError as error:
+        raise _cannot_write(error) from None
+
+
+def _cannot_write(error: OSError) -> SetupError:
+    return SetupError(
+        f"cannot write a deck for the simulator: {error}; free some space in "
+        f"{tempfile.gettempdir()} or set TMPDIR to another folder"
+    )
 
 
 def setup_commands(deck: Deck) -> list[str]:
     """Commands that ngspice needs before it reads the deck."""
     # Relative paths are looked up in the run's own folder first, then in the deck's home.
     commands = [f'set sourcepath = ( . "{deck.home.resolve()}" )']
+    # One core a simulation: with two, ngspice 39 was seen 60 times slower on busy cores, and
+    # parallel work is better spent on several decks.
+    commands.append("set num_threads=1")
     # ngspice splits device evaluation over two OpenMP threads that wait for each other by spinning:
     # nothing gained on circuits of this size, and up to 100 times slower where cores are shared.
     commands.append("set num_threads=1")

@@ -16,6 +16,7 @@ else still holds that pipe open). The child dies with it by PR_SET_PDEATHSIG.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import select
@@ -49,9 +50,12 @@ class _Log:
         if self.fd < 0:
             self.early.append(line)
             return
+        if self.size > LOG_LIMIT:
+            return
         self.size += len(line) + 1
-        if self.size <= LOG_LIMIT:
-            os.write(self.fd, line + b"\n")
+        if self.size > LOG_LIMIT:
+            line = b"spiceloop: more than %d MiB of output, the rest is cut" % (LOG_LIMIT >> 20)
+        os.write(self.fd, line + b"\n")
 
 
 class _Worker:
@@ -182,6 +186,7 @@ def main() -> NoReturn:
     banner = b"\n".join(worker.log.early).decode(errors="replace")
     os.write(reply_fd, json.dumps({"banner": banner}).encode() + b"\n")
     me = os.getpid()
+    gc.disable()  # a collection in a child would copy every page it touches
     while True:
         child = os.fork()
         if child == 0:
