@@ -40,6 +40,7 @@ _NUMBER = re.compile(
     rf"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     rf"\s*([{_LETTER}]*)(?:/[{_LETTER}√()]+)*\s*\Z"
 )
+_POWER = re.compile(r"([A-Za-zΩ]+)(\^[23]|[²³])(.*)\Z")
 _AS_WRITTEN = frozenset({"%", "dB", "dBm", "deg", "°", "°C", "ppm"})  # units without prefixes
 
 
@@ -89,7 +90,18 @@ def format_si(value: float, unit: str = "", digits: int = 4) -> str:
         return f"{value} {unit}".rstrip()
     if unit in _AS_WRITTEN:
         return f"{value:.{digits}g} {unit}"
+    if power := _POWER.match(unit):
+        return _power(value, power.group(1), power.group(2), power.group(3), digits)
     return str(_quantity()(value, unit).render(prec=digits - 1)).rstrip()
+
+
+def _power(value: float, base: str, sign: str, rest: str, digits: int) -> str:
+    """Write m², V²/Hz and the like: a prefix counts to the power, 1 µm² is 1e-12 m²."""
+    exponent = 3 if sign in {"^3", "³"} else 2
+    order = math.floor(math.log10(abs(value))) if value else 0
+    thousands = min(3, max(-5, order // (3 * exponent)))
+    scaled = value / 10.0 ** (3 * exponent * thousands)
+    return f"{scaled:.{digits}g} {'fpnµm kMG'[thousands + 5].strip()}{base}{sign}{rest}"
 
 
 @cache
