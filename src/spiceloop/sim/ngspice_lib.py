@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import spiceloop
 from spiceloop.circuit.deck import Deck
 from spiceloop.errors import SetupError
 from spiceloop.sim import diagnose
@@ -154,7 +153,7 @@ class NgspiceLib:
             return self._process
         self._reap()
         self._folder = new_folder()
-        root = str(Path(spiceloop.__file__).resolve().parents[1])
+        root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         # Its own session, so that killing its group reaches the child that runs ngspice and a
         # Ctrl-C at the terminal does not. The root folder, so that no file of the user's folder
