@@ -38,6 +38,19 @@ __all__ = [
 ]
 
 
+def at_least(option: str, value: int | float, least: int, *, above: bool = False) -> None:
+    """Raise `InputError` unless ``value`` ≥ ``least`` (> ``least`` if ``above``)."""
+    if value != value or value < least or (above and value == least):
+        wanted = f"more than {least}" if above else f"{least} or more"
+        raise InputError(f"{option} {value:g}: expected {wanted}")
+
+
+def _positive_timeout(seconds: float | None) -> float | None:
+    if seconds is not None:
+        at_least("--timeout", seconds, 0, above=True)
+    return seconds
+
+
 class SimulatorName(StrEnum):
     """How ngspice is run."""
 
@@ -62,6 +75,7 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
+        callback=_positive_timeout,
         help="Limit for each simulation, in place of the testbenches' own.",
         show_default=False,
     ),
@@ -146,13 +160,6 @@ def hint(name: str, known: Iterable[str]) -> str:
     return did_you_mean(name, known)
 
 
-def at_least(option: str, value: int | float, least: int, *, above: bool = False) -> None:
-    """Raise `InputError` unless ``value`` ≥ ``least`` (> ``least`` if ``above``)."""
-    if value != value or value < least or (above and value == least):
-        wanted = f"more than {least}" if above else f"{least} or more"
-        raise InputError(f"{option} {value:g}: expected {wanted}")
-
-
 def read_settings(settings: Sequence[str], problem: Problem) -> dict[str, float]:
     """Read ``name=value`` texts into SI numbers, checking names against the free parameters.
 
@@ -201,7 +208,6 @@ def with_timeout(problem: Problem, seconds: float | None) -> Problem:
     """Return the problem with every testbench's time-out replaced, or itself for None."""
     if seconds is None:
         return problem
-    at_least("--timeout", seconds, 0, above=True)
     benches = {
         name: bench.model_copy(update={"timeout": seconds})
         for name, bench in problem.testbenches.items()

@@ -11,6 +11,7 @@ from spiceloop.cli.boundary import INTERRUPTED
 from spiceloop.cli.console import note, print_json, print_table, print_text
 from spiceloop.cli.scoreboard import Scoreboard
 from spiceloop.cli.tables import comparison_table, design_table, metric_rows
+from spiceloop.errors import SimulationError
 from spiceloop.study.choose import Choice, pareto_trials
 from spiceloop.study.loop import Ending
 from spiceloop.study.storage import default_url
@@ -25,6 +26,9 @@ def where_words(result: Result) -> list[str]:
         return [str(result.out)]
     words = ["--study", result.study.url, "--name", result.study.name]
     return [*words, "--out", str(result.out)]
+
+
+_NOTHING = "no trial could be simulated"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ class Outcome:
                 f"kept. Go on with:\n  {self._resume()}"
             )
             return INTERRUPTED
+        if self.result.chosen is None:
+            note(f"spiceloop: {_NOTHING}; see what `spiceloop check` says of the problem")
+            return SimulationError.exit_code
         return 0
 
     def _resume(self) -> str:
@@ -65,7 +72,7 @@ class Outcome:
     def _tables(self, page: Path | None) -> None:
         board, choice = self.board, self.result.choice
         if choice is None:
-            print_text("no trial was simulated to the end")
+            print_text(_NOTHING)
         else:
             problem = self.result.problem
             print_table(comparison_table(problem, board.start, choice.trial))
@@ -73,11 +80,17 @@ class Outcome:
             print_table(design_table(problem, board.start, choice.trial))
             print_text(f"\nchosen: trial {choice.trial.number}, {choice.rule}")
         failures = ", ".join(f"{n} {kind}" for kind, n in board.failures.most_common())
-        print_text(
-            f"trials: {board.ended} of {board.total}, {board.feasible} meet every spec, "
-            f"failed: {failures or 'none'}; hypervolume {board.hypervolume():.4g}; "
-            f"thinking {board.thinking_s:.1f} s, simulating {board.simulation_s:.1f} s"
+        if board.start_failure is not None:
+            said = board.start_failure
+            print_text(f"the start could not be simulated: {said.kind}: {said.message}")
+        parts = (
+            f"trials: {board.ended} of {board.total}",
+            board.spec_text(),
+            f"failed: {failures or 'none'}",
+            f"hypervolume {board.hypervolume():.4g}",
+            f"thinking {board.thinking_s:.1f} s, simulating {board.simulation_s:.1f} s",
         )
+        print_text("; ".join(filter(None, parts)))
         print_text(f"study:  {self.result.study.url}")
         if page is not None:
             print_text(f"report: {page}")

@@ -36,8 +36,9 @@ class Progress:
     def __init__(self, board: Scoreboard, *, quiet: bool = False) -> None:
         self.board = board
         self._began = time.monotonic()
+        self._first_event: float | None = None
         self._ended_before = board.ended
-        self._doing = "starting"
+        self._doing = "loading models and optimizer"
         self._last_failure = ""
         self._live: Live | None = None
         self._volume = ""
@@ -67,6 +68,8 @@ class Progress:
 
     def on_event(self, event: Event) -> None:
         """Take one event of the loop."""
+        if self._first_event is None:
+            self._first_event = time.monotonic()
         if isinstance(event, Thinking):
             self._doing = "thinking"
         elif isinstance(event, TrialFinished):
@@ -119,11 +122,11 @@ class Progress:
         return Group(*parts)
 
     def _times(self) -> str:
-        spent = time.monotonic() - self._began
+        now = time.monotonic()
         done = self.board.ended - self._ended_before
-        text = _clock(spent)
-        if done:
-            left = spent / done * max(self.board.total - self.board.ended, 0)
+        text = _clock(now - self._began)
+        if done and self._first_event is not None:
+            left = (now - self._first_event) / done * max(self.board.total - self.board.ended, 0)
             text += f", about {_clock(left)} left"
         return text
 
@@ -149,11 +152,13 @@ class Progress:
     def _counts(self) -> Text:
         board = self.board
         failures = ", ".join(f"{n} {kind}" for kind, n in board.failures.most_common())
-        meeting = f"{board.feasible} of {board.ended} meet every spec   " if board.ended else ""
-        return Text(
-            f"hypervolume {self._volume or '–'}   {meeting}failed: {failures or 'none'}   "
-            f"thinking {board.thinking_s:.0f} s, simulating {board.simulation_s:.0f} s"
+        parts = (
+            f"hypervolume {self._volume or '–'}",
+            board.spec_text(),
+            f"failed: {failures or 'none'}",
+            f"thinking {board.thinking_s:.0f} s, simulating {board.simulation_s:.0f} s",
         )
+        return Text("   ".join(filter(None, parts)))
 
 
 def _clock(seconds: float) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spiceloop.study.trial import Origin, Trial, TrialState
+from spiceloop.study.trial import Failure, Origin, Trial, TrialState
 
 if TYPE_CHECKING:
     from spiceloop.opt.base import Task
@@ -45,10 +45,23 @@ class Scoreboard:
         """Trials of the budget that meet every constraint."""
         return sum(t.feasible and t.origin is not Origin.START for t in self.trials.values())
 
+    def spec_text(self) -> str:
+        """Say how many trials meet every bound; empty for a problem without bounds."""
+        if not self.task.constraints:
+            return ""
+        return f"{self.feasible} of {self.ended} meet every spec"
+
     @property
     def failures(self) -> Counter[str]:
-        """Failed trials by kind of failure."""
-        return Counter(t.failure.kind for t in self.trials.values() if t.failure is not None)
+        """Failed trials of the budget by kind of failure."""
+        failed = (t for t in self.trials.values() if t.origin is not Origin.START)
+        return Counter(t.failure.kind for t in failed if t.failure is not None)
+
+    @property
+    def start_failure(self) -> Failure | None:
+        """Why the designer's start could not be simulated, if it was tried in vain."""
+        found = (t.failure for t in self.trials.values() if t.origin is Origin.START)
+        return next(found, None)
 
     @property
     def thinking_s(self) -> float:

@@ -18,6 +18,7 @@ from spiceloop.cli.arguments import (
     again_options,
     at_least,
     find_problem,
+    hint,
     with_timeout,
 )
 from spiceloop.errors import InputError
@@ -75,6 +76,7 @@ def size(
         raise InputError(
             f"--initial {initial}: there are only {trials} trials; expected at most that"
         )
+    _check_optimizer(optimizer)
 
     from spiceloop import api
     from spiceloop.cli.outcome import Outcome
@@ -102,3 +104,14 @@ def size(
         )
     again = again_options(timeout, trust_deck)
     return Outcome(result, board, again, report=not no_report, json=json).tell()
+
+
+def _check_optimizer(name: str) -> None:
+    """Refuse an unknown one before any file is read; making one loads torch."""
+    from spiceloop.opt import OPTIMIZERS
+
+    if name not in OPTIMIZERS:
+        raise InputError(
+            f"--optimizer {name}: unknown{hint(name, OPTIMIZERS)}; "
+            f"choose one of {', '.join(OPTIMIZERS)}"
+        )

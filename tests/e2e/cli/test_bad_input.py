@@ -135,6 +135,12 @@ def test_check_says_when_only_the_start_fails(inside: Main, problem: Path) -> No
     refused(inside("check", problem), 4, "bandwidth")
 
 
+def test_size_says_when_nothing_could_be_simulated(inside: Main, problem: Path) -> None:
+    edit(problem.parent / "rc.spice", "vdb(out)=-3.0103", "vdb(out)=3.0103")
+    words = ("--trials", 2, "--optimizer", "sobol", "--out", "run")
+    refused(inside("size", problem, *words), 4, "no trial could be simulated", "2 missing-measure")
+
+
 def test_check_json_error(inside: Main, problem: Path) -> None:
     edit(problem, "bandwidth: {", "bandwith: {")
     done = inside("check", problem, "--json")

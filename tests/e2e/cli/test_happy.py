@@ -20,7 +20,9 @@ RC_BANDWIDTH = 15915.494  # Hz: 1/(2πRC) for 10 kΩ and 1 nF
 @pytest.fixture
 def study(cli: Run, problem: Path) -> Path:
     """A finished study of six trials."""
-    done = cli("size", problem, "--trials", 6, "--initial", 6, "--out", "run", "--no-report")
+    done = cli(
+        "size", problem, "--trials", 6, "--optimizer", "sobol", "--out", "run", "--no-report"
+    )
     assert done.returncode == 0, done.stderr
     return problem.parent / "run"
 
