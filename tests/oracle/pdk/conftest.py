@@ -1,4 +1,4 @@
-"""Run one deck under ``ngspice -b`` and read what it prints; a PDK cache of the test session's own."""
+"""Run one deck under ``ngspice -b``, read what it prints; a PDK cache of the session's own."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ and the caller leaves the expression to ngspice. In particular the random functi
 evaluated (ngspice draws them anew at each load), nor a negative base with a fractional exponent,
 nor a name that only the simulator knows (``temper``).
 
-Peculiarities kept, each checked against ngspice by ``tests/oracle/test_pdk_expressions.py``: ``**``
-and ``^`` group from the left and bind tighter than a sign before them (``-2**2`` is −4), zero to
-any power is zero, ``log`` is the natural logarithm, ``1a`` is 1, ``1mil`` is 1e-3.
+Peculiarities kept, each checked against ngspice by ``tests/oracle/pdk/test_pdk_expressions.py``:
+``**`` and ``^`` group from the left and bind tighter than a sign before them (``-2**2`` is −4),
+zero to any power is zero, ``log`` is the natural logarithm, ``1a`` is 1, ``1mil`` is 1e-3.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _TOKEN = re.compile(
     r"|(?P<name>[a-z_][a-z0-9_]*)"
     r"|(?P<operator>\*\*|==|!=|<>|<=|>=|&&|\|\||[-+*/^%<>!?:,(){}]))"
 )
+_OPENS = {"(", "{", ",", "?", ":"}
 _COMPARE = {"==", "!=", "<>", "<", ">", "<=", ">="}
 
 
@@ -161,7 +162,11 @@ class _Parser:
         return node
 
     def unary(self) -> Node:
+        before = self.tokens[self.position - 1] if self.position else "("
         if self.take("-"):
+            # ngspice 39 fails on "2*-name", though not on "2*-3".
+            if before not in _OPENS and not isinstance(self.peek(), float):
+                raise UnresolvedError("a sign after an operator")
             return ("neg", self.unary())
         if self.take("+"):
             return self.unary()
@@ -197,9 +202,11 @@ class _Parser:
 
 
 def _number(digits: str, suffix: str) -> float:
-    if suffix.startswith("meg"):
-        return float(digits) * 1e6
-    return float(digits) * _SUFFIX.get(suffix[:1], 1.0)
+    scale = 1e6 if suffix.startswith("meg") else _SUFFIX.get(suffix[:1], 1.0)
+    value = float(digits) * scale
+    if not math.isfinite(value):
+        raise UnresolvedError(f"{digits}{suffix} is too large")
+    return value
 
 
 def _names(node: Node) -> frozenset[str]:

@@ -164,7 +164,13 @@ class _Flattener:
         self.deck = deck
         self.models = models
         self.where = where
-        self.variants = Variants(share)
+        blocks = (deck.top, *deck.blocks.values())
+        nested = any(
+            line.card.words[-1] in deck.blocks and "m" in dict(line.card.parameters)
+            for block in blocks
+            for line in block.instances
+        )
+        self.variants = Variants(share, nested)
         self.whole: set[str] = set()
         self.notes: list[str] = []
         self.flattened = 0

@@ -23,11 +23,14 @@ class Variants:
     """Collects subcircuits and model cards and gives them names.
 
     With ``share``, one model card serves every instance of a bin (see
-    `Transistor.shares_sheet_resistance`).
+    `Transistor.shares_sheet_resistance`). With ``nested``, some user subcircuit is called with a
+    multiplier ``m``: ngspice hands it on to the calls inside, which fails (39: "0 formal but 1
+    actual params") unless the subcircuits called have a parameter at all.
     """
 
-    def __init__(self, share: bool) -> None:
+    def __init__(self, share: bool, nested: bool) -> None:
         self._share = share
+        self._formal = " mult=1" if nested else ""
         self._subcircuits: dict[str, str] = {}  # text with the name left out → name
         self._models: dict[str, str] = {}  # text with the name left out → name
         self._counts: dict[str, int] = {}
@@ -68,7 +71,7 @@ class Variants:
         line = " ".join([device.element, *device.nodes, model])
         line += "".join(f" {name}={value!r}" for name, value in values.items())
         return self._name(
-            self._subcircuits, f"{' '.join(device.ports)}\n{line}\n.ends", device.name
+            self._subcircuits, f"{' '.join(device.ports)}{self._formal}\n{line}\n.ends", device.name
         )
 
     def _with_expressions(self, device: Transistor, index: int) -> str:
