@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from spiceloop.cli.app import main
+
 RC_DECK = """low-pass of the command line's tests
 .param r=10k c=1n
 .csparam area={r/1e3+c/1e-12}
@@ -87,3 +89,21 @@ def slow_problem(tmp_path: Path) -> Path:
     path = tmp_path / "problem.yaml"
     path.write_text(RC_PROBLEM)
     return path
+
+
+@pytest.fixture
+def inside(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """The same command line within this process: what the many small cases can afford."""
+
+    def run(*words: str | Path | int) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        arguments = [str(w) for w in words]
+        capfd.readouterr()
+        code = main(arguments)
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
+    return run

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from spiceloop.cli.app import main
-
 pytestmark = pytest.mark.ngspice
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -58,24 +56,6 @@ def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> s
 
 
 Main = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def inside(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Main:
-    """The same command line within this process: what the many small cases can afford."""
-
-    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        monkeypatch.chdir(tmp_path)
-        arguments = [str(w) for w in words]
-        capfd.readouterr()
-        code = main(arguments)
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return subprocess.CompletedProcess(arguments, code, out, err)
-
-    return run
 
 
 def refused_by_all(inside: Main, problem: Path, *words: str, code: int = 2) -> None:
@@ -239,13 +219,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if made.returncode:
         pytest.skip(f"cannot mount a small file system here: {made.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", folder], check=True)
+    # Lazy: the database's connections of this process close when they are collected.
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_disk_full_on_the_study(cli: Run, problem: Path, small_disk: Path) -> None:
+def test_disk_full_on_the_study(inside: Main, problem: Path, small_disk: Path) -> None:
     """What was finished when the disk filled up is kept, and with room the run goes on."""
     common = ("--no-report", "--json")
-    first = cli(
+    first = inside(
         "size", problem, "--trials", 2, "--optimizer", "sobol", "--out", small_disk, *common
     )
     assert first.returncode == 0, first.stderr
@@ -253,11 +234,11 @@ def test_disk_full_on_the_study(cli: Run, problem: Path, small_disk: Path) -> No
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(b"0" * 512)
-    full = cli("resume", small_disk, "--trials", 60, "--no-report")
+    full = inside("resume", small_disk, "--trials", 60, "--no-report")
     refused(full, 5, "full", str(small_disk))
     ballast.unlink()
     finished = full.stderr.count("] trial ")
-    rest = cli("resume", small_disk, "--trials", finished + 4, *common)
+    rest = inside("resume", small_disk, "--trials", finished + 4, *common)
     assert rest.returncode == 0, rest.stderr
     assert json.loads(rest.stdout)["trials"]["ended"] == finished + 4
 

@@ -18,9 +18,9 @@ RC_BANDWIDTH = 15915.494  # Hz: 1/(2πRC) for 10 kΩ and 1 nF
 
 
 @pytest.fixture
-def study(cli: Run, problem: Path) -> Path:
+def study(inside: Run, problem: Path) -> Path:
     """A finished study of six trials."""
-    done = cli(
+    done = inside(
         "size", problem, "--trials", 6, "--optimizer", "sobol", "--out", "run", "--no-report"
     )
     assert done.returncode == 0, done.stderr
@@ -64,10 +64,10 @@ def test_simulate_set_waves_and_decks(cli: Run, problem: Path, tmp_path: Path) -
     assert "bandwidth" in again.stdout
 
 
-def test_both_simulators_agree(cli: Run, problem: Path) -> None:
+def test_both_simulators_agree(inside: Run, problem: Path) -> None:
     answers = []
     for simulator in ("ngspice-lib", "ngspice-batch"):
-        done = cli("simulate", problem, "--simulator", simulator, "--json")
+        done = inside("simulate", problem, "--simulator", simulator, "--json")
         answers.append({m["metric"]: m["value"] for m in json.loads(done.stdout)["metrics"]})
     assert answers[0] == pytest.approx(answers[1], rel=1e-9)
 
@@ -111,16 +111,16 @@ def test_size_json_is_one_document(cli: Run, problem: Path) -> None:
     assert start["bandwidth"] == pytest.approx(RC_BANDWIDTH, rel=1e-3)
 
 
-def test_resume_adds_trials_and_report_and_export(cli: Run, study: Path, tmp_path: Path) -> None:
-    longer = cli("resume", study, "--trials", 8, "--no-report", "--json")
+def test_resume_adds_trials_and_report_and_export(inside: Run, study: Path, tmp_path: Path) -> None:
+    longer = inside("resume", study, "--trials", 8, "--no-report", "--json")
     assert longer.returncode == 0, longer.stderr
     assert json.loads(longer.stdout)["trials"]["ended"] == 8
 
-    page = cli("report", study)
+    page = inside("report", study)
     assert page.returncode == 0, page.stderr
     assert Path(page.stdout.strip()).is_file()
 
-    out = cli(
+    out = inside(
         "export", study, "--csv", "t.csv", "--parquet", "t.parquet",
         "--netlist", "sized", "--trial", 2,
     )  # fmt: skip
@@ -139,42 +139,42 @@ def test_resume_adds_trials_and_report_and_export(cli: Run, study: Path, tmp_pat
     )
 
 
-def test_study_by_url_and_name(cli: Run, problem: Path, tmp_path: Path) -> None:
+def test_study_by_url_and_name(inside: Run, problem: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/shared.db"
     common = ("--trials", 2, "--optimizer", "sobol", "--no-report", "--study", url)
     for name in ("first", "second"):
-        done = cli("size", problem, *common, "--name", name, "--out", name)
+        done = inside("size", problem, *common, "--name", name, "--out", name)
         assert done.returncode == 0, done.stderr
-    which = cli("export", "--study", url, "--csv", "t.csv")
+    which = inside("export", "--study", url, "--csv", "t.csv")
     assert which.returncode == 2
     assert "first" in which.stderr
     assert "second" in which.stderr
-    assert cli("export", "--study", url, "--name", "second", "--csv", "t.csv").returncode == 0
+    assert inside("export", "--study", url, "--name", "second", "--csv", "t.csv").returncode == 0
 
 
-def test_examples_list_and_copy(cli: Run, tmp_path: Path) -> None:
-    listed = json.loads(cli("examples", "--json").stdout)
+def test_examples_list_and_copy(inside: Run, tmp_path: Path) -> None:
+    listed = json.loads(inside("examples", "--json").stdout)
     names = [e["name"] for e in listed]
     assert names
     assert all(e["description"] for e in listed)
     name = next(e["name"] for e in listed if not e["needs_pdk"])
-    done = cli("examples", "copy", name, "mine")
+    done = inside("examples", "copy", name, "mine")
     assert done.returncode == 0, done.stderr
     copied = tmp_path / "mine" / "problem.yaml"
     assert done.stdout.strip() == "mine/problem.yaml"
-    assert cli("check", copied).returncode == 0
-    assert cli("simulate", "mine").returncode == 0
-    refused = cli("examples", "copy", name, "mine")
+    assert inside("check", copied).returncode == 0
+    assert inside("simulate", "mine").returncode == 0
+    refused = inside("examples", "copy", name, "mine")
     assert refused.returncode == 2
     assert "mine" in refused.stderr
 
 
-def test_an_example_is_a_problem_but_a_path_wins(cli: Run, problem: Path) -> None:
-    listed = json.loads(cli("examples", "--json").stdout)
+def test_an_example_is_a_problem_but_a_path_wins(inside: Run, problem: Path) -> None:
+    listed = json.loads(inside("examples", "--json").stdout)
     name = next(e["name"] for e in listed if not e["needs_pdk"])
-    assert json.loads(cli("simulate", name, "--json").stdout)["problem"] != "low_pass"
+    assert json.loads(inside("simulate", name, "--json").stdout)["problem"] != "low_pass"
     problem.rename(problem.parent / name)
-    assert json.loads(cli("simulate", name, "--json").stdout)["problem"] == "low_pass"
+    assert json.loads(inside("simulate", name, "--json").stdout)["problem"] == "low_pass"
 
 
 def test_doctor_runs_both_simulators(cli: Run) -> None:
