@@ -15,7 +15,7 @@ from spiceloop.errors import SimulationError
 from spiceloop.study.choose import Choice, pareto_trials
 from spiceloop.study.loop import Ending
 from spiceloop.study.storage import default_url
-from spiceloop.study.trial import Trial
+from spiceloop.study.trial import Origin, Trial
 
 __all__ = ["Outcome", "where_words"]
 
@@ -78,7 +78,8 @@ class Outcome:
             print_table(comparison_table(problem, board.start, choice.trial))
             print_text("")
             print_table(design_table(problem, board.start, choice.trial))
-            print_text(f"\nchosen: trial {choice.trial.number}, {choice.rule}")
+            itself = ", the start itself" if choice.trial.origin is Origin.START else ""
+            print_text(f"\nchosen: trial {choice.trial.number}{itself}, {choice.rule}")
         failures = ", ".join(f"{n} {kind}" for kind, n in board.failures.most_common())
         if board.start_failure is not None:
             said = board.start_failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -19,9 +19,6 @@ from spiceloop.cli.tables import ratio_text, show
 from spiceloop.study.events import Event, Thinking, TrialFinished
 from spiceloop.study.trial import Trial
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 __all__ = ["Progress"]
 
 _BAR = 40  # columns
@@ -33,7 +30,7 @@ _REST = 20.0
 class Progress:
     """Shows what a study's loop tells; use as a context manager, give `on_event` to the loop."""
 
-    def __init__(self, board: Scoreboard, *, quiet: bool = False) -> None:
+    def __init__(self, board: Scoreboard) -> None:
         self.board = board
         self._began = time.monotonic()
         self._first_event: float | None = None
@@ -43,8 +40,7 @@ class Progress:
         self._live: Live | None = None
         self._volume = ""
         self._volume_again = 0.0  # monotonic time before which the hypervolume is not computed anew
-        self._say: Callable[[str], None] = (lambda text: None) if quiet else note
-        if sys.stderr.isatty() and not quiet:
+        if sys.stderr.isatty():
             self._live = Live(
                 console=console(error=True),
                 refresh_per_second=_REFRESH,
@@ -79,7 +75,7 @@ class Progress:
                 said = event.trial.failure
                 self._last_failure = f"trial {event.trial.number}: {said.kind}: {said.message}"
             if self._live is None:
-                self._say(self._line(event.trial))
+                note(self._line(event.trial))
         else:
             again = ", again" if event.again else ""
             self._doing = f"simulating trial {event.trial.number} ({event.trial.origin}{again})"
