@@ -27,5 +27,7 @@ def path(name: str) -> Path:
     """Return an example's folder. Raises `InputError` for an unknown name."""
     known = names()
     if name not in known:
-        raise InputError(f"no example {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+        raise InputError(
+            f"no example {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
+        )
     return _HOME / name

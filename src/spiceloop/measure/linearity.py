@@ -18,6 +18,7 @@ __all__ = ["nonlinearity", "tunable_range"]
 # For a line that at least doubles the two are the same. A flat curve is straight without being
 # tunable; this makes its tolerance shrink with its rise, without a step in between.
 _RISE_FACTOR = 2.0
+_FLAT = 1e-9  # a rise below this part of y is rounding
 
 
 def tunable_range(
@@ -83,7 +84,8 @@ def _deviations(x: Floats, y: Floats) -> Floats:
     worst = np.max(np.where(inside, residual, 0.0), axis=1)
     scale = _scale(level + gradient * u[2:], gradient * u[2:])
     # A large finite number instead of infinity lets the ends be interpolated.
-    return np.asarray(np.where(scale > 0, worst / np.where(scale > 0, scale, 1.0), 1e3))
+    tunes = scale > _FLAT * np.max(np.abs(y))
+    return np.asarray(np.where(tunes, worst / np.where(tunes, scale, 1.0), 1e3))
 
 
 def _scale(end: Floats, rise: Floats) -> Floats:
@@ -103,5 +105,5 @@ def nonlinearity(x: npt.ArrayLike, y: npt.ArrayLike, low: float, high: float) ->
     values = np.asarray(CubicSpline(xs, ys)(grid), dtype=np.float64)
     gradient, level = np.polyfit(grid, values, 1)
     worst = float(np.max(np.abs(values - level - gradient * grid)))
-    scale = float(_scale(np.max(values), gradient * (high - low)))
-    return min(worst / scale, 1.0) if scale > 0 else 1.0
+    scale = float(_scale(np.max(values, keepdims=True), np.array([gradient * (high - low)]))[0])
+    return min(worst / scale, 1.0) if scale > _FLAT * float(np.max(np.abs(ys))) else 1.0
