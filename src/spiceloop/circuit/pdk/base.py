@@ -26,8 +26,8 @@ class Bin:
 class CompileReport:
     """How a deck was compiled.
 
-    ``flattened`` counts the instance lines that got numeric cards (one in a user subcircuit once for
-    each set of values it is called with), ``cards`` the model cards written.
+    ``flattened`` counts the instance lines that got numeric cards (one inside a user subcircuit
+    counts once for each set of values it is called with), ``cards`` the model cards written.
     ``notes`` says, one line each, what was left to ngspice and why; empty when all was flattened.
     """
 
