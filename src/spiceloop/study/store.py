@@ -63,8 +63,21 @@ class Settings:
 def study_names(url: str) -> list[str]:
     """Return the names of the studies at ``url``. Raises `StudyError` where there is no file."""
     storage = open_storage(url, must_exist=True)
+    try:
+        return _names(storage, url)
+    finally:
+        _disconnect(storage)
+
+
+def _names(storage: BaseStorage, url: str) -> list[str]:
     with storage_errors(url):
         return sorted(s.study_name for s in storage.get_all_studies())
+
+
+def _disconnect(storage: BaseStorage) -> None:
+    engine = getattr(storage, "engine", None)  # a journal has none and keeps no file open
+    if engine is not None:
+        engine.dispose()
 
 
 class Study:
@@ -138,14 +151,15 @@ class Study:
         Without a ``bench`` the study can be read but not written. Raises `StudyError` for a
         missing one, naming those that exist, and for one of another problem, saying what differs.
         """
-        names = study_names(url)
+        storage = open_storage(url, must_exist=True)
+        names = _names(storage, url)
         if not name and len(names) == 1:
             name = names[0]
         if name not in names:
             wanted = f"no study {name!r}{did_you_mean(name, names)}" if name else "which study?"
             there = f"there are {', '.join(names)}" if names else "there is none"
             raise StudyError(f"{wanted} At {url} {there}")
-        study = cls(open_storage(url, must_exist=True), url, name, bench)
+        study = cls(storage, url, name, bench)
         if bench is not None:
             found = differences(study.fingerprint, fingerprint(bench))
             if found:
@@ -165,9 +179,7 @@ class Study:
 
     def close(self) -> None:
         """Close files and connections; the next use opens them again."""
-        engine = getattr(self._storage, "engine", None)
-        if engine is not None:
-            engine.dispose()
+        _disconnect(self._storage)
 
     def reload(self) -> None:
         """Read all trials again, for one that another process is writing."""
