@@ -37,10 +37,12 @@ def test_start(evaluator: Evaluator) -> None:
         "power": 506.0e-6,
         "irn": 359.0e-6,
         "gm": 94.78e-6,
+        "imbalance": 0.217,
+        "straight_range": 0.2472,
         "range_low": 0.02,
         "range_high": 0.2672,
     }
-    assert dict(got) == pytest.approx(expected, rel=2e-3)
+    assert dict(got) == pytest.approx(expected, rel=3e-3)
 
 
 def test_gm_follows_vtune_in_the_flat_models_and_in_the_library(evaluator: Evaluator) -> None:
@@ -72,6 +74,8 @@ def test_loads_that_cannot_carry_the_current_leave_no_range(evaluator: Evaluator
     """The held outputs would supply it: such a circuit must not look cheap and good."""
     got = metrics(evaluator, wp=0.42e-6, lp=2e-6)
     assert got["tunable_range"] == 0
+    assert got["straight_range"] > 0.2  # what it would be called otherwise
+    assert got["imbalance"] > 50
     assert metrics(evaluator, wp=5e-6)["tunable_range"] < metrics(evaluator)["tunable_range"]
 
 
