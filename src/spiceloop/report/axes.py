@@ -10,6 +10,7 @@ from spiceloop.units import format_si
 
 __all__ = ["MetricAxis", "metric_axes", "shown"]
 
+_LONGEST = 20  # characters of a name or unit on an axis
 # Units that take no SI prefix: 1000 dB is not 1 kdB, and a ratio is no milli anything.
 _NO_PREFIX = {"", "%", "dB", "deg", "°", "°C", "dBm", "dBV", "ppm"}
 
@@ -26,8 +27,8 @@ class MetricAxis:
 
     @property
     def label(self) -> str:
-        """Name and unit, ``irn (V)``."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        """Name and unit, ``irn (V)``, cut to what fits beside a small panel."""
+        return f"{_cut(self.name)} ({_cut(self.unit)})" if self.unit else _cut(self.name)
 
     @property
     def wanted(self) -> str:
@@ -61,6 +62,10 @@ def metric_axes(view: StudyView) -> tuple[MetricAxis, ...]:
             )
         )
     return tuple(axes)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def shown(value: float | None, unit: str = "", digits: int = 4) -> str:

@@ -53,7 +53,7 @@ def pareto_pair(view: StudyView, x: str, y: str, ax: Axes | None = None) -> Axes
         ax.scatter(
             [t.metrics[x] for t in trials],
             [t.metrics[y] for t in trials],
-            s=(0.8 * group.size) ** 2,
+            s=group.points**2,
             marker=group.marker,
             color=group.color,
             alpha=group.opacity,
@@ -72,21 +72,24 @@ def pareto_matrix(view: StudyView) -> Figure:
     side = len(names) - 1
     inches = 4.5 if side == 1 else min(9.5, 2.3 * side)
     figure = new_figure(inches, 0.85 * inches)
-    grid = figure.subplots(side, side, squeeze=False, sharex="col", sharey="row")
-    for row in range(side):
-        for col in range(side):
-            if col > row:
-                grid[row, col].set_visible(False)
-                continue
-            ax = pareto_pair(view, names[col], names[row + 1], grid[row, col])
+    grid = figure.add_gridspec(side, side)
+    below: dict[int, Axes] = {}
+    for row in reversed(range(side)):
+        left: Axes | None = None
+        for col in range(row + 1):
+            ax = figure.add_subplot(grid[row, col], sharex=below.get(col), sharey=left)
+            pareto_pair(view, names[col], names[row + 1], ax)
             ax.label_outer()
+            below.setdefault(col, ax)
+            left = left or ax
             if side > 3:
+                ax.minorticks_off()
                 ax.tick_params(labelsize=6.5)
                 ax.xaxis.label.set_fontsize(7)
                 ax.yaxis.label.set_fontsize(7)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
     if side == 1:
-        grid[0, 0].legend()
+        figure.axes[0].legend(handles, labels)
     else:
         figure.legend(handles, labels, loc="upper right")
     return figure
@@ -100,8 +103,8 @@ def hypervolume(view: StudyView, ax: Axes | None = None) -> Axes:
     failed = [t.number for t in view.failed]
     if failed:
         ax.plot(failed, [0.0] * len(failed), "x", color=GREY, ms=5, label="failed trial")
-        ax.legend()
     _phase(ax, view)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
     ax.set_ylabel("hypervolume")
     return ax
 
@@ -136,12 +139,12 @@ def progress(view: StudyView) -> Figure:
     cols = min(3, len(names))
     rows = -(-len(names) // cols)
     figure = new_figure(3.2 * cols + 0.3, 2.3 * rows + 0.2)
-    grid = figure.subplots(rows, cols, squeeze=False, sharex=True)
+    grid = figure.subplots(rows, cols, squeeze=False)
     for ax in grid.flat[len(names) :]:
         ax.set_visible(False)
     for name, ax in zip(names, grid.flat, strict=False):
         best_so_far(view, name, ax)
-    grid[0, 0].legend(fontsize=6.5)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
     return figure
 
 
@@ -160,6 +163,7 @@ def parallel_coordinates(view: StudyView, ax: Axes | None = None) -> Axes:
                 "--" if name == "start" else ":" if name == "infeasible" else "-",
                 color=group.color,
                 marker=group.marker if strong else "",
+                ms=group.points,
                 lw=2.2 if strong else 0.9,
                 alpha=1.0 if strong else 0.55 * group.opacity,
                 label=group.label if i == 0 else None,
@@ -215,11 +219,8 @@ def _phase(ax: Axes, view: StudyView) -> None:
 
     first = view.first_model_trial
     if first is not None and view.ended:
-        ax.axvspan(first - 0.5, max(first, view.ended[-1].number) + 0.5, color=GREEN, alpha=0.07)
+        last = max(first, view.ended[-1].number) + 0.5
+        ax.axvspan(first - 0.5, last, color=GREEN, alpha=0.1, label="model-guided")
         ax.axvline(first - 0.5, color=GREEN, lw=1, ls=":")
-        ax.annotate(
-            "model-guided", (first - 0.5, 1.0), xycoords=("data", "axes fraction"),
-            xytext=(3, -2), textcoords="offset points", va="top", fontsize=7, color=GREEN,
-        )  # fmt: skip
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("trial")

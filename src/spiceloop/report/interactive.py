@@ -186,7 +186,7 @@ def hypervolume(view: StudyView) -> Spec:
             }
         )
     layout = _layout(height=360)
-    layout["xaxis"] = _trial_axis() | {"title": {"text": "trial"}}
+    layout["xaxis"] = _trial_axis() | {"title": {"text": "trial", "standoff": 6}}
     layout["yaxis"] = {"title": {"text": "hypervolume"}, "rangemode": "tozero"}
     layout["shapes"] = _phase(view, "x", "y")
     layout["legend"] = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
@@ -258,13 +258,13 @@ def progress(view: StudyView) -> Spec:
         layout[_key("xaxis", n)] = _trial_axis() | {
             "domain": [left, left + width],
             "anchor": _ref("y", n),
-            "title": {"text": "trial" if bottom_row else ""},
+            "title": {"text": "trial" if bottom_row else "", "font": {"size": 12}, "standoff": 6},
         }
         layout[_key("yaxis", n)] = _axis(view, axis, True, small=False) | {
             "domain": [max(0.0, top - height), top],
             "anchor": _ref("x", n),
         }
-        shapes += _phase(view, _ref("x", n), _ref("y", n), "" if i else "model-guided →")
+        shapes += _phase(view, _ref("x", n), _ref("y", n), "")
     layout["shapes"] = shapes
     layout["legend"] = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     layout["margin"] = {"l": 68, "r": 12, "t": 40, "b": 48}
@@ -357,8 +357,7 @@ def _hover(axis: MetricAxis, which: str) -> str:
 
 
 def _breakable(axis: MetricAxis) -> str:
-    unit = f" ({html.escape(axis.unit)})" if axis.unit else ""
-    return f"{html.escape(axis.name)}{unit}<br><i>{axis.wanted}</i>"
+    return f"{html.escape(axis.label)}<br><i>{axis.wanted}</i>"
 
 
 def _short(values: Iterable[float]) -> list[float | None]:

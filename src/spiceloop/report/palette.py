@@ -26,21 +26,22 @@ GroupName = Literal["infeasible", "dominated", "pareto", "start", "chosen"]
 
 @dataclass(frozen=True)
 class Group:
-    """How one group of trials is drawn: plotly symbol, matplotlib marker, size in points."""
+    """How one group of trials is drawn: plotly symbol and size, matplotlib marker and size."""
 
     label: str
     color: str
     symbol: str
-    marker: str
     size: float
+    marker: str
+    points: float
     opacity: float
 
 
 # In drawing order: what matters most is drawn last, on top.
 GROUPS: dict[GroupName, Group] = {
-    "infeasible": Group("constraint violated", GREY, "x-thin-open", "x", 5, 0.55),
-    "dominated": Group("dominated", GREY, "circle", "o", 5, 0.65),
-    "pareto": Group("Pareto", BLUE, "circle", "o", 7, 0.95),
-    "start": Group("start", ORANGE, "diamond", "D", 11, 1.0),
-    "chosen": Group("chosen", VERMILION, "star", "*", 14, 1.0),
+    "infeasible": Group("constraint violated", GREY, "x-thin-open", 5, "x", 4.0, 0.55),
+    "dominated": Group("dominated", GREY, "circle", 5, "o", 4.0, 0.65),
+    "pareto": Group("Pareto", BLUE, "circle", 7, "o", 5.5, 0.95),
+    "start": Group("start", ORANGE, "diamond", 11, "D", 6.5, 1.0),
+    "chosen": Group("chosen", VERMILION, "star", 14, "*", 13.0, 1.0),
 }

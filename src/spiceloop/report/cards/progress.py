@@ -39,6 +39,8 @@ def make_best(view: StudyView) -> tuple[Mapping[str, Any], tuple[Plot, ...]]:
         raise CannotDrawError("No trial was simulated to the end, so there is no value to show.")
     with style():
         image = picture(figures.progress(view), "best_so_far", "each objective against trials")
-    return {"none_feasible": not view.front.feasible.any()}, (
-        Plot("best", "", image, interactive.progress(view)),
-    )
+    facts = {
+        "none_feasible": not view.front.feasible.any(),
+        "guided": view.first_model_trial,
+    }
+    return facts, (Plot("best", "", image, interactive.progress(view)),)
