@@ -37,6 +37,10 @@ __all__ = [
     "progress",
 ]
 
+# Ratio of largest to smallest value above which a logarithmic axis is marked at decades only:
+# steps of 1, 2, 5 would touch.
+_WIDE = 30.0
+
 
 def pareto_pair(view: StudyView, x: str, y: str, ax: Axes | None = None) -> Axes:
     """Draw two objectives of all done trials against each other.
@@ -61,8 +65,8 @@ def pareto_pair(view: StudyView, x: str, y: str, ax: Axes | None = None) -> Axes
             edgecolors=None if group.marker == "x" else "white",
             label=group.label,
         )
-    _scale(ax, "x", axes[x])
-    _scale(ax, "y", axes[y])
+    _scale(ax, view, "x", axes[x])
+    _scale(ax, view, "y", axes[y])
     return ax
 
 
@@ -115,6 +119,8 @@ def best_so_far(view: StudyView, objective: str, ax: Axes | None = None) -> Axes
     ax = ax or _axes(4.5, 2.8)
     for feasible, marker, alpha in ((False, "x", 0.6), (True, "o", 0.7)):
         trials = [t for t in view.done if t.feasible is feasible]
+        if not trials:
+            continue
         ax.plot(
             [t.number for t in trials],
             [t.metrics[objective] for t in trials],
@@ -128,7 +134,7 @@ def best_so_far(view: StudyView, objective: str, ax: Axes | None = None) -> Axes
     ax.step(numbers, best, where="post", color=BLUE, label="best so far")
     if view.start is not None and objective in view.start.metrics:
         ax.axhline(view.start.metrics[objective], color=ORANGE, ls="--", lw=1.2, label="start")
-    _scale(ax, "y", axis)
+    _scale(ax, view, "y", axis)
     _phase(ax, view)
     return ax
 
@@ -194,7 +200,7 @@ def _axes(width: float, height: float) -> Axes:
     return new_figure(width, height).subplots()
 
 
-def _scale(ax: Axes, which: str, axis: MetricAxis) -> None:
+def _scale(ax: Axes, view: StudyView, which: str, axis: MetricAxis) -> None:
     """Label, logarithm and engineering ticks of one axis."""
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
@@ -205,7 +211,9 @@ def _scale(ax: Axes, which: str, axis: MetricAxis) -> None:
     if not axis.prefixed and not axis.log:
         return
     if axis.log:
-        side.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=5))
+        low, high = sorted(span(view, axis))
+        subs = (1.0,) if high / low > _WIDE else (1.0, 2.0, 5.0)
+        side.set_major_locator(LogLocator(base=10, subs=subs, numticks=5))
         side.set_minor_formatter(NullFormatter())
     if axis.prefixed:
         side.set_major_formatter(EngFormatter(sep=""))

@@ -21,8 +21,14 @@
     return layout;
   }
 
+  /* The blue of Okabe and Ito is too dark on a dark page; their sky blue stands in for it there. */
+  function specification(div) {
+    const text = document.getElementById(div.id.replace("plot-", "spec-")).textContent;
+    return JSON.parse(text.replaceAll("#0072B2", color("--series")));
+  }
+
   function draw(div) {
-    const spec = JSON.parse(document.getElementById(div.id.replace("plot-", "spec-")).textContent);
+    const spec = specification(div);
     return window.Plotly.newPlot(div, spec.data, theme(spec.layout), {
       responsive: true,
       displaylogo: false,
@@ -87,7 +93,10 @@
       div.on("plotly_doubleclick", () => mark(null));
     }
     dark.addEventListener("change", () => {
-      for (const div of divs) window.Plotly.relayout(div, theme(div.layout));
+      for (const div of divs) {
+        const spec = specification(div);
+        window.Plotly.react(div, spec.data, theme(spec.layout));
+      }
     });
     document.documentElement.dataset.drawn = String(divs.length);
   }
