@@ -19,7 +19,7 @@ help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
 demo: $(VENV)/.run  ## install everything, size the transconductor, write the report
-	$(BIN)/spiceloop size transconductor $(ARGS)
+	$(BIN)/spiceloop size transconductor --out runs/transconductor-$(shell date +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(VENV)/.dev  ## install everything, run the tests
 	$(BIN)/pytest -q -n 2 $(ARGS)
