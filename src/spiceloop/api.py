@@ -24,10 +24,11 @@ from spiceloop.spec.evaluate import Evaluation, Evaluator
 from spiceloop.spec.load import load_problem
 from spiceloop.spec.problem import Problem
 from spiceloop.study.choose import Choice, choose, pareto_trials
+from spiceloop.study.command import size_command
 from spiceloop.study.events import OnEvent
 from spiceloop.study.export import sized_netlists, trials_frame, write_netlists
 from spiceloop.study.loop import Ending, run_study
-from spiceloop.study.storage import default_url, file_of
+from spiceloop.study.storage import default_url, file_of, safe_url
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Trial
 from spiceloop.study.versions import versions
@@ -123,7 +124,7 @@ class Result:
             trials=self.trials,
             task=self.problem.task(settings.initial),
             name=self.study.name,
-            url=self.study.url,
+            url=safe_url(self.study.url),
             seed=settings.seed,
             optimizer=settings.optimizer,
             versions=settings.versions,
@@ -133,8 +134,8 @@ class Result:
             if picked
             else {},
             simulate=evaluator.simulate,
-            command=f"spiceloop size {settings.problem_file or self.problem.name} "
-            f"--trials {settings.trials} --initial {settings.initial} --seed {settings.seed}",
+            command=size_command(self.study),
+            changes=self.study.changes,
             problem_file=settings.problem_file,
         )
 
@@ -210,6 +211,7 @@ def resume(
     from spiceloop.opt import make_optimizer
 
     opened = open_study(where, problem=problem, name=name, out=out, trust_deck=trust_deck)
+    opened.study.require_unchanged()  # before loading torch, which takes seconds
     settings = opened.study.settings
     return _continue(
         opened.study,
@@ -230,7 +232,11 @@ def open_study(
     out: str | Path | None = None,
     trust_deck: bool = False,
 ) -> Result:
-    """Open a study for looking at it; arguments as for `resume`. Raises `StudyError`.
+    """Open a study for looking at it; arguments as for `resume`.
+
+    Where decks or functions have changed since, the recorded trials stay as they were and
+    ``result.study.changes`` says what differs. Raises `StudyError` where there is no such study,
+    and where its parameters or metrics are no longer the problem's.
 
     ``trust_deck`` has to be said again: a study file may come from somebody else, and must not be
     able to vouch for the decks that it names.

@@ -17,6 +17,7 @@ import yaml
 from spiceloop.errors import StorageError, StudyError
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
+from spiceloop.study.record import rebuild
 from spiceloop.study.storage import open_storage
 from spiceloop.study.store import Settings, Study, study_names
 from spiceloop.study.trial import Failure, Origin, TrialState
@@ -196,6 +197,28 @@ def test_a_study_of_another_problem_says_what_differs(bench, url, tmp_path):
     assert "metrics.q.measure is new" in text
     assert "rc.spice of testbench step has changed" in text
     assert "description" not in text
+
+
+def test_a_changed_deck_can_be_looked_at_but_not_gone_on_with(bench, url, tmp_path):
+    fill(Study.create(bench, url, Settings()))
+    for name in ("problem.yaml", "rc.spice"):
+        (tmp_path / name).write_text((DATA / name).read_text().replace("50u", "60u"))
+    again = Study.open(url, bench=Bench.load(load_problem(tmp_path / "problem.yaml")))
+    assert again.changes == ("rc.spice of testbench step has changed",)
+    assert dict(again.trials[0].metrics) == METRICS
+    with pytest.raises(StudyError, match=r"is of another problem:\s+- rc\.spice"):
+        again.claim()
+
+
+def test_what_a_later_version_wrote_besides_is_left_alone(bench, url):
+    study = Study.create(bench, url, Settings(seed=7))
+    fill(study)
+    optunas = optuna.load_study(study_name="rc_study", storage=study._storage)
+    optunas.set_user_attr("spiceloop", {**optunas.user_attrs["spiceloop"], "mood": "good"})
+    failed = optunas.trials[2]
+    told = {**failed.user_attrs["failure"], "hint": "new"}
+    assert rebuild(Failure, told) == FAILURE
+    assert Study.open(url, bench=bench).settings == Settings(seed=7)
 
 
 def test_the_same_problem_elsewhere_is_the_same_problem(bench, url, tmp_path):

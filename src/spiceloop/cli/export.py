@@ -15,10 +15,9 @@ from spiceloop.cli.arguments import (
     TrialOption,
     TrustOption,
     WhereArgument,
-    find_problem,
-    where_is,
 )
 from spiceloop.cli.console import print_json, print_text
+from spiceloop.cli.opened import open_run
 from spiceloop.errors import InputError
 
 __all__ = ["export"]
@@ -44,21 +43,14 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write a study's trials (SI numbers, one row a trial) and sized netlists."""
-    place = where_is(where, study)
     if parquet is None and csv is None and netlist is None:
         raise InputError("nothing to export: give --parquet FILE, --csv FILE or --netlist DIR")
     if trial is not None and netlist is None:
         raise InputError("--trial chooses what --netlist writes; give --netlist DIR too")
 
-    from spiceloop import api
     from spiceloop.study.export import write_csv, write_parquet
 
-    opened = api.open_study(
-        place,
-        problem=find_problem(problem) if problem else None,
-        name=name,
-        trust_deck=trust_deck,
-    )
+    opened = open_run(where, study, name=name, problem=problem, trust_deck=trust_deck)
     written: list[Path] = []
     if parquet is not None:
         written.append(write_parquet(opened.problem, opened.trials, parquet))

@@ -11,10 +11,9 @@ from spiceloop.cli.arguments import (
     TrialOption,
     TrustOption,
     WhereArgument,
-    find_problem,
-    where_is,
 )
 from spiceloop.cli.console import print_json, print_text
+from spiceloop.cli.opened import open_run
 
 __all__ = ["report"]
 
@@ -30,16 +29,7 @@ def report(
     json: JsonOption = False,
 ) -> None:
     """Write the report of a study: one HTML file and its figures."""
-    place = where_is(where, study)
-    from spiceloop import api
-
-    opened = api.open_study(
-        place,
-        problem=find_problem(problem) if problem else None,
-        name=name,
-        out=out,
-        trust_deck=trust_deck,
-    )
+    opened = open_run(where, study, name=name, problem=problem, trust_deck=trust_deck, out=out)
     page = opened.report(trial=trial)
     if json:
         print_json({"report": page, "study": opened.study.url, "trials": len(opened.trials)})

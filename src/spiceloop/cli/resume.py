@@ -18,7 +18,6 @@ from spiceloop.cli.arguments import (
     WhereArgument,
     again_options,
     at_least,
-    where_is,
 )
 
 __all__ = ["resume"]
@@ -43,25 +42,19 @@ def resume(
     json: JsonOption = False,
 ) -> int:
     """Go on with a study; finished trials are kept, none is simulated again."""
-    place = where_is(where, study)
     if trials is not None:
         at_least("--trials", trials, 1)
     if workers is not None:
         at_least("--workers", workers, 1)
 
     from spiceloop import api
-    from spiceloop.cli.arguments import find_problem, with_timeout
+    from spiceloop.cli.arguments import with_timeout
+    from spiceloop.cli.opened import open_run
     from spiceloop.cli.outcome import Outcome
     from spiceloop.cli.progress import Progress
     from spiceloop.cli.scoreboard import Scoreboard
 
-    opened = api.open_study(
-        place,
-        problem=find_problem(problem) if problem else None,
-        name=name,
-        out=out,
-        trust_deck=trust_deck,
-    )
+    opened = open_run(where, study, name=name, problem=problem, trust_deck=trust_deck, out=out)
     settings = opened.study.settings
     loaded = with_timeout(opened.problem, timeout)
     budget = settings.trials if trials is None else trials
@@ -70,7 +63,7 @@ def resume(
         board.add(trial)
     with Progress(board) as progress:
         result = api.resume(
-            place,
+            opened.study.url,
             problem=loaded,
             name=opened.study.name,
             trials=budget,

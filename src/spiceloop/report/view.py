@@ -28,7 +28,8 @@ class StudyView:
     ``reference`` is the hypervolume's reference point in the loss space of
     `spiceloop.opt.pareto.losses` (shape ``(k,)``, one number a goal); None lets the report apply
     the stated rule to the trials that it sees. ``netlists`` holds the chosen design's decks by
-    testbench. ``simulate`` serves the problem's figure hooks; without it their card says so.
+    testbench. ``changes`` says how the problem's files differ from those that the trials were
+    simulated with. ``simulate`` serves the problem's figure hooks; without it their card says so.
     """
 
     problem: Problem
@@ -46,6 +47,7 @@ class StudyView:
     netlists: Mapping[str, str] = field(default_factory=dict)
     simulate: Simulate | None = None
     command: str = ""
+    changes: tuple[str, ...] = ()
     problem_file: str = ""
 
     @cached_property

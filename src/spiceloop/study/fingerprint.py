@@ -14,9 +14,11 @@ from typing import Any
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.problem import Problem
 
-__all__ = ["differences", "fingerprint"]
+__all__ = ["differences", "fingerprint", "readable"]
 
 _COSMETIC = {"description", "unit", "timeout", "vectors", "deck"}  # a deck counts by its content
+# Parts without which recorded numbers lose their meaning.
+_MEANING = ("parameters.", "metrics.", "order of ")
 _SHOWN = 8  # differences named in one message
 
 
@@ -53,6 +55,15 @@ def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:
             for pair in _flat(item, f"{path}.{key}" if path else str(key))
         ]
     return [(path, json.dumps(value, sort_keys=True))]
+
+
+def readable(recorded: Mapping[str, str], current: Mapping[str, str]) -> bool:
+    """Whether trials recorded under one fingerprint can be judged and shown under the other."""
+    return all(
+        recorded.get(part) == current.get(part)
+        for part in {*recorded, *current}
+        if part.startswith(_MEANING)
+    )
 
 
 def differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> list[str]:

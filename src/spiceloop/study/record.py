@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,9 +16,18 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-__all__ = ["BATCH", "distributions", "from_frozen", "history_of", "queued", "slacks"]
+__all__ = ["BATCH", "distributions", "from_frozen", "history_of", "queued", "rebuild", "slacks"]
 
 BATCH = "spiceloop:batch"  # system attribute: the rest of a batch, on its first trial
+
+
+Record = TypeVar("Record")
+
+
+def rebuild(kind: type[Record], raw: Mapping[str, Any]) -> Record:
+    """Make a dataclass of what was written; what a later version wrote besides is left out."""
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in raw.items() if name in known})
 
 
 def distributions(problem: Problem) -> dict[str, BaseDistribution]:
@@ -69,7 +79,7 @@ def from_frozen(frozen: FrozenTrial) -> Trial | None:
         dict(frozen.params),
         dict(attrs["metrics"]) if done else {},
         dict(attrs["violations"]) if done else {},
-        Failure(**failure) if failure else None,
+        rebuild(Failure, failure) if failure else None,
         0.0 if state is TrialState.RUNNING else attrs["simulation_s"],
         attrs["thinking_s"],
     )

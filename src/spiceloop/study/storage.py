@@ -17,7 +17,7 @@ from spiceloop.errors import StorageError, StudyError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["default_url", "file_of", "open_storage", "storage_errors"]
+__all__ = ["default_url", "file_of", "open_storage", "safe_url", "storage_errors"]
 
 _BUSY_S = 30.0  # how long SQLite waits for another process, such as the dashboard, to let go
 
@@ -107,22 +107,25 @@ def storage_errors(url: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise StorageError(f"no driver for {_safe(url)}: {error}; install it with pip") from error
+        raise StorageError(
+            f"no driver for {safe_url(url)}: {error}; install it with pip"
+        ) from error
     except (optuna.exceptions.StorageInternalError, SQLAlchemyError, OSError) as error:
         raise StorageError(_explain(url, error)) from error
     except RuntimeError as error:  # Optuna's word for a database of another Optuna version
-        raise StorageError(f"cannot use the study at {_safe(url)}: {error}") from error
+        raise StorageError(f"cannot use the study at {safe_url(url)}: {error}") from error
 
 
-def _safe(url: str) -> str:
-    """Return the URL without a password."""
+def safe_url(url: str) -> str:
+    """Return the URL without a password, for messages and reports."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        parsed = make_url(url)
     except ArgumentError:
         return url.partition("://")[0] + "://…"
+    return parsed.render_as_string(hide_password=True) if parsed.password else url
 
 
 def _explain(url: str, error: BaseException) -> str:
@@ -130,7 +133,7 @@ def _explain(url: str, error: BaseException) -> str:
     while cause.__cause__ is not None:
         cause = cause.__cause__
     said = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
-    where = _safe(url)
+    where = safe_url(url)
     lower = said.lower()
     if "full" in lower or "no space" in lower or "quota" in lower:
         todo = "the disk is full: make room"

@@ -24,16 +24,17 @@ from spiceloop.errors import StudyError
 from spiceloop.opt.base import History
 from spiceloop.spec.bench import Bench
 from spiceloop.study import owner
-from spiceloop.study.fingerprint import differences, fingerprint
+from spiceloop.study.fingerprint import differences, fingerprint, readable
 from spiceloop.study.record import (
     BATCH,
     distributions,
     from_frozen,
     history_of,
     queued,
+    rebuild,
     slacks,
 )
-from spiceloop.study.storage import open_storage, storage_errors
+from spiceloop.study.storage import open_storage, safe_url, storage_errors
 from spiceloop.study.trial import Failure, Origin, Trial, TrialState
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Study:
     ) -> None:
         self.url = url
         self.name = name
+        self.changes: tuple[str, ...] = ()  # how the bench differs from what was recorded
         self._bench = bench
         self._storage = storage
         self._lock = threading.Lock()
@@ -104,11 +106,11 @@ class Study:
             ours = storage.get_study_system_attrs(self._id)
         if settings is None:
             raise StudyError(
-                f"study {name!r} at {url} was not made by spiceloop, or was killed while it was "
-                "being made; choose another name or file"
+                f"study {name!r} at {safe_url(url)} was not made by spiceloop, or was killed "
+                "while it was being made; choose another name or file"
             )
         self.fingerprint: dict[str, str] = ours[_FINGERPRINT]
-        self.settings = Settings(**settings)
+        self.settings = rebuild(Settings, settings)
         self.reload()
 
     @classmethod
@@ -129,11 +131,13 @@ class Study:
             if name in known:
                 if _SETTINGS in storage.get_study_user_attrs(known[name]):
                     raise StudyError(
-                        f"there is a study {name!r} at {url} already; resume it, or choose "
-                        "another --out or --study"
+                        f"there is a study {name!r} at {safe_url(url)} already; resume it, "
+                        "or choose another --out or --study"
                     )
                 if storage.get_n_trials(known[name]):
-                    raise StudyError(f"study {name!r} at {url} belongs to another program")
+                    raise StudyError(
+                        f"study {name!r} at {safe_url(url)} belongs to another program"
+                    )
                 storage.delete_study(known[name])  # killed while it was being made: still empty
             study = optuna.create_study(storage=storage, study_name=name, directions=directions)
             with warnings.catch_warnings():
@@ -148,8 +152,9 @@ class Study:
     def open(cls, url: str, name: str = "", *, bench: Bench | None = None) -> Study:
         """Open a study; ``name`` may be left out where there is only one.
 
-        Without a ``bench`` the study can be read but not written. Raises `StudyError` for a
-        missing one, naming those that exist, and for one of another problem, saying what differs.
+        Without a ``bench`` the study can be read but not written; likewise where its decks have
+        changed, see `changes`. Raises `StudyError` for a missing one, naming those that exist, and
+        for one with other parameters or metrics, saying what differs.
         """
         storage = open_storage(url, must_exist=True)
         names = _names(storage, url)
@@ -158,17 +163,23 @@ class Study:
         if name not in names:
             wanted = f"no study {name!r}{did_you_mean(name, names)}" if name else "which study?"
             there = f"there are {', '.join(names)}" if names else "there is none"
-            raise StudyError(f"{wanted} At {url} {there}")
+            raise StudyError(f"{wanted} At {safe_url(url)} {there}")
         study = cls(storage, url, name, bench)
         if bench is not None:
-            found = differences(study.fingerprint, fingerprint(bench))
-            if found:
-                raise StudyError(
-                    f"study {name!r} at {url} is of another problem:\n"
-                    + "\n".join(f"  - {line}" for line in found)
-                    + "\nundo the change, or start a new study with another --out"
-                )
+            current = fingerprint(bench)
+            study.changes = tuple(differences(study.fingerprint, current))
+            if not readable(study.fingerprint, current):
+                study.require_unchanged()
         return study
+
+    def require_unchanged(self) -> None:
+        """Raise `StudyError`, saying what differs, unless the problem is the recorded one."""
+        if self.changes:
+            raise StudyError(
+                f"study {self.name!r} at {safe_url(self.url)} is of another problem:\n"
+                + "\n".join(f"  - {line}" for line in self.changes)
+                + "\nundo the change, or start a new study with another --out"
+            )
 
     @property
     def bench(self) -> Bench:
@@ -212,13 +223,17 @@ class Study:
         return history_of(self.bench.problem, self.trials, self.queued)
 
     def claim(self) -> None:
-        """Become the one process that writes. Raises `StudyError` while another one lives."""
+        """Become the one process that writes.
+
+        Raises `StudyError` while another one lives, and where the problem has changed.
+        """
+        self.require_unchanged()
         with storage_errors(self.url):
             other = self._storage.get_study_system_attrs(self._id).get(_OWNER) or {}
             if owner.is_alive(other):
                 raise StudyError(
-                    f"study {self.name!r} at {self.url} is being run by process {other['pid']}; "
-                    "wait for it, or end it"
+                    f"study {self.name!r} at {safe_url(self.url)} is being run by process "
+                    f"{other['pid']}; wait for it, or end it"
                 )
             self._storage.set_study_system_attr(self._id, _OWNER, owner.mark())
 

@@ -197,3 +197,16 @@ def test_reader_of_a_pipe_may_go_away(command: str) -> None:
     assert done.stdout == "{"
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+def test_a_study_whose_deck_changed_is_reported_with_a_warning_but_not_resumed(
+    inside: Run, study: Path
+) -> None:
+    deck = study.parent / "rc.spice"
+    deck.write_text(deck.read_text().replace("1g\n", "2g\n"))
+    done = inside("export", study, "--csv", "trials.csv")
+    assert done.returncode == 0, done.stderr
+    assert "since these trials were simulated: rc.spice of testbench main has changed" in done.stderr
+    refused = inside("resume", study, "--trials", 7)
+    assert refused.returncode == 2
+    assert "is of another problem" in refused.stderr

@@ -26,6 +26,7 @@ def make(view: StudyView) -> tuple[Mapping[str, Any], tuple[Plot, ...]]:
         ("storage", view.url),
         ("problem file", view.problem_file),
         ("command", view.command),
+        ("changed since the trials", "; ".join(view.changes)),
         ("optimizer", view.optimizer),
         ("seed", "" if view.seed is None else str(view.seed)),
         ("quasi-random trials", str(view.task.n_initial)),

@@ -1,0 +1,42 @@
+"""Opening the study that a command line names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spiceloop.cli.arguments import find_problem, where_is
+from spiceloop.cli.console import note
+
+if TYPE_CHECKING:
+    from spiceloop.api import Result
+
+__all__ = ["open_run"]
+
+
+def open_run(
+    where: str | None,
+    study: str | None,
+    *,
+    name: str,
+    problem: str | None,
+    trust_deck: bool,
+    out: Path | None = None,
+) -> Result:
+    """Open a study for looking at it, and say on standard error what has changed since it ran.
+
+    Raises `InputError` unless exactly one of ``where`` and ``study`` is given, `StudyError`.
+    """
+    place = where_is(where, study)
+    from spiceloop import api
+
+    opened = api.open_study(
+        place,
+        problem=find_problem(problem) if problem else None,
+        name=name,
+        out=out,
+        trust_deck=trust_deck,
+    )
+    for change in opened.study.changes:
+        note(f"spiceloop: since these trials were simulated: {change}")
+    return opened
