@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from spiceloop.circuit.deck import Deck
-from spiceloop.sim import SIMULATORS, NgspiceLib
+from spiceloop.errors import FailureKind, SimulationError
+from spiceloop.sim import SIMULATORS, NgspiceLib, make_simulator
 
 pytestmark = pytest.mark.ngspice
 
@@ -136,3 +138,50 @@ def test_the_worker_starts_light() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+ENDLESS = "t\nv1 a 0 sin(0 1 1meg)\nr1 a b 1k\nc1 b 0 1n\n.control\ntran 1n 1000\n.endc\n.end\n"
+
+
+@pytest.mark.parametrize("name", SIMULATORS)
+def test_closed_by_another_thread_a_run_ends_and_the_next_one_works(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the kill takes effect late, so that nobody relies on the pipe's end coming first.
+
+    Closing a pipe that another thread waits for does not wake it.
+    """
+    simulator = make_simulator(name)
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            simulator.run(Deck(ENDLESS), timeout=60)
+        except SimulationError as error:
+            raised.append(error)
+
+    kill = os.killpg
+
+    def late(pid: int, number: int) -> None:
+        def now() -> None:
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, number)
+
+        threading.Timer(0.3, now).start()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(1.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "killpg", late)
+        began = time.monotonic()
+        simulator.close()
+        thread.join(20)
+    assert not thread.is_alive()
+    assert time.monotonic() - began < 10
+    (error,) = raised
+    assert isinstance(error, SimulationError)
+    assert error.kind is FailureKind.CRASH
+    good = Deck("t\nv1 a 0 3\nr1 a 0 1\n.control\nop\nlet x = v(a)\n.endc\n.end\n")
+    assert simulator.run(good, measures=["x"], timeout=30).measures["x"] == 3
+    simulator.close()

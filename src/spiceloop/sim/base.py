@@ -36,7 +36,7 @@ class SimResult:
 
 @runtime_checkable
 class Simulator(Protocol):
-    """Runs decks one at a time; not shared between threads."""
+    """Runs decks one at a time; not shared between threads, but for `close`."""
 
     @property
     def name(self) -> str:
@@ -59,5 +59,5 @@ class Simulator(Protocol):
         ...
 
     def close(self) -> None:
-        """Free processes and folders; safe to call twice."""
+        """Free processes and folders; safe to call twice, from another thread to end a run."""
         ...

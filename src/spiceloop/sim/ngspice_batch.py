@@ -43,6 +43,7 @@ class NgspiceBatch:
 
     def __init__(self) -> None:
         self._version = ""
+        self._process: subprocess.Popen[bytes] | None = None
 
     def version(self) -> str:
         """Return e.g. ``ngspice-39``. Raises `SetupError` where ngspice is missing."""
@@ -74,7 +75,7 @@ class NgspiceBatch:
             log = folder / "log"
             with log.open("wb") as output:
                 # Its own process group, so that a time-out takes what the deck started along.
-                process = subprocess.Popen(
+                self._process = process = subprocess.Popen(
                     [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), program, MAIN],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -90,6 +91,7 @@ class NgspiceBatch:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+                self._process = None
             lines = _lines(log)
             if returncode < 0:
                 raise diagnose.crash(returncode, lines).located(deck=deck.name)
@@ -105,7 +107,11 @@ class NgspiceBatch:
             )
 
     def close(self) -> None:
-        """Nothing stays behind between runs."""
+        """End a `run` of another thread, which then raises; nothing stays behind between runs."""
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _program() -> str:

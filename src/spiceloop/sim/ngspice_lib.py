@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from array import array
 from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ class NgspiceLib:
     """Runs decks in a worker process, each from a pristine ngspice (see `sim.worker`).
 
     Owns at most one worker. A time-out kills it; the next `run` starts another. Not for use by
-    several threads at once; several threads may each have their own.
+    several threads at once, but for `close`; several threads may each have their own.
     """
 
     name = "ngspice-lib"
@@ -55,10 +56,15 @@ class NgspiceLib:
         self._banner = ""
         self._folder: Path | None = None
         self._buffer = bytearray()
+        # Held by the thread that talks to the worker: only it may close the pipes. Closed by
+        # another one, they would never wake a waiting select, and their numbers could belong to
+        # another file by the time it reads.
+        self._talking = threading.RLock()
 
     def version(self) -> str:
         """Return e.g. ``ngspice-39``; starts the worker if none runs."""
-        self._worker()
+        with self._talking:
+            self._worker()
         words = self._banner.split()
         return next((w for w in words if w.lower().startswith("ngspice-")), "ngspice")
 
@@ -76,6 +82,16 @@ class NgspiceLib:
         timeout: float = 60.0,
     ) -> SimResult:
         """Run the deck; ``timeout`` in seconds of wall clock. Raises `SimulationError`."""
+        with self._talking:
+            return self._run(deck, measures, vectors, timeout)
+
+    def _run(
+        self,
+        deck: Deck,
+        measures: Sequence[str],
+        vectors: Sequence[str] | None,
+        timeout: float,
+    ) -> SimResult:
         start = time.perf_counter()
         script = prepare(deck.text, at_quit=QUIT_COMMANDS, at_end=())
         wanted = wanted_vectors(vectors)
@@ -115,13 +131,20 @@ class NgspiceLib:
             )
 
     def close(self) -> None:
-        """Kill the worker and all it started; safe to call twice."""
+        """Kill the worker and all it started; safe to call twice, and from another thread.
+
+        A `run` of another thread then raises `SimulationError` and tidies up by itself.
+        """
         process = self._process
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        self._reap()
+        if self._talking.acquire(blocking=False):
+            try:
+                self._reap()
+            finally:
+                self._talking.release()
 
     def __del__(self) -> None:
         with contextlib.suppress(Exception):

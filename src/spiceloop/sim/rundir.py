@@ -55,9 +55,6 @@ def setup_commands(deck: Deck) -> list[str]:
     """Commands that ngspice needs before it reads the deck."""
     # Relative paths are looked up in the run's own folder first, then in the deck's home.
     commands = [f'set sourcepath = ( . "{deck.home.resolve()}" )']
-    # One core a simulation: with two, ngspice 39 was seen 60 times slower on busy cores, and
-    # parallel work is better spent on several decks.
-    commands.append("set num_threads=1")
     # ngspice splits device evaluation over two OpenMP threads that wait for each other by spinning:
     # nothing gained on circuits of this size, and up to 100 times slower where cores are shared.
     commands.append("set num_threads=1")

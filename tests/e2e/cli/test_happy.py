@@ -206,7 +206,8 @@ def test_a_study_whose_deck_changed_is_reported_with_a_warning_but_not_resumed(
     deck.write_text(deck.read_text().replace("1g\n", "2g\n"))
     done = inside("export", study, "--csv", "trials.csv")
     assert done.returncode == 0, done.stderr
-    assert "since these trials were simulated: rc.spice of testbench main has changed" in done.stderr
+    said = "since these trials were simulated: rc.spice of testbench main has changed"
+    assert said in done.stderr
     refused = inside("resume", study, "--trials", 7)
     assert refused.returncode == 2
     assert "is of another problem" in refused.stderr
