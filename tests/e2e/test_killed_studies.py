@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -141,23 +140,6 @@ def test_ctrl_c_ends_the_workers_and_leaves_a_study_to_resume(tmp_path):
     assert [t.number for t in trials] == list(range(13))
     assert all(t.state is TrialState.DONE for t in trials)
     assert set(map(repr, done)) <= set(map(repr, trials))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """A file system of 320 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("a small file system needs root")
-    made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=320k", "tmpfs", str(folder)], capture_output=True
-    )
-    if made.returncode:
-        pytest.skip(f"cannot mount: {made.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(small_disk):

@@ -113,3 +113,14 @@ def test_report_figures(evaluator: Evaluator) -> None:
         assert peak == pytest.approx(0, abs=0.2)
         assert np.min(line.get_ydata()) > 0
     assert all(f.get_label() for f in figures)
+
+
+def test_the_band_drawn_is_the_range_that_was_optimized(evaluator: Evaluator) -> None:
+    """Loads too narrow for balance: the straight stretch is longer than what counts."""
+    gm_curves, _ = load_function(PROBLEM.figures[0], PROBLEM.folder)
+    design = {**START, "wp": 5e-6}
+    got = metrics(evaluator, wp=5e-6)
+    assert got["tunable_range"] < got["straight_range"]
+    vtune, _ = gm_curves(evaluator.simulate, {"narrow": design})
+    (band,) = [line for line in vtune.axes[0].lines if line.get_linewidth() > 5]
+    assert list(band.get_xdata()) == pytest.approx([got["range_low"], got["range_high"]])

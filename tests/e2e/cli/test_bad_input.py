@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -204,23 +203,6 @@ def test_no_such_study(inside: Main, tmp_path: Path) -> None:
     refused(inside("resume", "--study", "nonsense"), 2, "nonsense")
     (tmp_path / "study.db").write_text("this is no database, but long enough to look like one")
     assert inside("resume", tmp_path).returncode in (2, 5)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True, text=True
-    )
-    if made.returncode:
-        pytest.skip(f"cannot mount a small file system here: {made.stderr.strip()}")
-    yield folder
-    # Lazy: the database's connections of this process close when they are collected.
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_disk_full_on_the_study(inside: Main, problem: Path, small_disk: Path) -> None:

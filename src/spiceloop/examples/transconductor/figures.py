@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spiceloop.measure import dc, linearity
+from spiceloop.measure import dc
 from spiceloop.sim.waves import Plot, Waves
+from spiceloop.spec.functions import load_function
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 Design = Mapping[str, float]
 Simulate = Callable[[str | Path, Design], Waves]
 
-V_HALF_SPAN = 0.02  # V, as in tb_main.spice
 VTUNE = np.array([0.1, 0.2, 0.3, 0.4, 0.5])  # V, the outer sweep of tb_curves.spice
 STYLES = ("--", "-", ":", "-.")
 
@@ -26,13 +26,6 @@ STYLES = ("--", "-", ":", "-.")
 def gm_curves(simulate: Simulate, designs: Mapping[str, Design]) -> list[Figure]:
     """Draw Gm against Vtune and Gm against Vid for every design, one figure each."""
     return [_against_vtune(simulate, designs), _against_vid(simulate, designs)]
-
-
-def tuning(plot: Plot) -> tuple[np.ndarray, np.ndarray]:
-    """Return Vtune in V and Gm at Vid = 0 in S, both (n,), from the DC sweep of tb_main.spice."""
-    vtune, current = np.real(plot.x), np.real(plot["v(iod)"])
-    n = vtune.size // 2
-    return vtune[:n], (current[n:] - current[:n]) / (2 * V_HALF_SPAN)
 
 
 def family(plot: Plot) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -43,11 +36,17 @@ def family(plot: Plot) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _against_vtune(simulate: Simulate, designs: Mapping[str, Design]) -> Figure:
+    # The metrics' own functions, so that the band drawn is the range that was optimized.
+    here = Path(__file__).parent
+    tuning_curve, _ = load_function("metrics.py:tuning_curve", here)
+    metrics, _ = load_function("metrics.py:figures", here)
     figure, ax = _axes("Vtune (V)")
     for (label, design), style in zip(designs.items(), STYLES, strict=False):
-        vtune, gm = tuning(simulate("tb_main.spice", design).plot("dc"))
+        waves = simulate("main", design)
+        vtune, gm = tuning_curve(waves.plot("dc"))
         (line,) = ax.plot(vtune, 1e3 * gm, style, label=label)
-        low, high = linearity.tunable_range(vtune, gm)
+        found = metrics(waves)
+        low, high = found["range_low"], found["range_high"]
         inside = (vtune >= low) & (vtune <= high)
         if np.count_nonzero(inside) > 1:
             fit = np.polyfit(vtune[inside], 1e3 * gm[inside], 1)
@@ -58,7 +57,7 @@ def _against_vtune(simulate: Simulate, designs: Mapping[str, Design]) -> Figure:
                 linewidth=6,
                 alpha=0.25,
                 solid_capstyle="butt",
-                label=f"{label}: straight within 1 % over {high - low:.3f} V",
+                label=f"{label}: tunable over {high - low:.3f} V",
             )
     ax.legend()
     figure.set_label("Gm against Vtune at Vid = 0; the wide bands are the tunable ranges")
