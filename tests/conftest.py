@@ -30,9 +30,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow tier: give --slow"))
+        # With --ngspice=required the session does not even start without it.
         if item.get_closest_marker("ngspice") and no_ngspice:
-            if config.getoption("--ngspice") == "skip":
-                item.add_marker(pytest.mark.skip(reason="ngspice is not installed"))
+            item.add_marker(pytest.mark.skip(reason="ngspice is not installed"))
         if item.get_closest_marker("pdk") and no_pdk:
             item.add_marker(pytest.mark.skip(reason="SKY130 models are not installed"))
         if item.get_closest_marker("browser") and no_browser:

@@ -11,21 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spiceloop.circuit.deck import Deck
-from spiceloop.circuit.design_space import did_you_mean
-from spiceloop.circuit.netlist import Netlist
+from spiceloop.circuit.netlist import TEMPERATURE, Netlist
 from spiceloop.errors import ProblemError
 from spiceloop.spec.functions import MeasureFunction, load_function
-from spiceloop.spec.problem import Metric, Problem
+from spiceloop.spec.names import find_routes, measure_key, unknown_parameters
+from spiceloop.spec.problem import Problem
 
 if TYPE_CHECKING:
     from spiceloop.circuit.pdk.base import Pdk
 
-__all__ = ["Bench", "measure_key"]
-
-
-def measure_key(name: str, metric: Metric) -> str:
-    """Return the name, in lower case, that a metric has in its deck or function."""
-    return (metric.measure or name).lower()
+__all__ = ["Bench"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +57,13 @@ class Bench:
             loaded = [(f, *load_function(f, problem.folder)) for f in t.functions]
             functions[name] = tuple(MeasureFunction(*each) for each in loaded)
         pdk = _pdk(problem)
-        _check_names(problem, netlists)
-        routes = _routes(problem, netlists)
+        routes, mistakes = find_routes(problem, netlists)
+        mistakes = [*unknown_parameters(problem, netlists), *mistakes]
+        if mistakes:
+            raise ProblemError(
+                f"problem {problem.name!r} does not fit its decks:",
+                [f"{where}: {what}" for where, what in mistakes],
+            )
         wanted = {
             name: tuple(
                 key
@@ -99,7 +99,7 @@ class Bench:
             {n: v for n, v in values.items() if n.lower() in known},
             name=name,
             conditions={
-                n: v for n, v in conditions.items() if n.lower() in known or n == "temperature"
+                n: v for n, v in conditions.items() if n.lower() in known or n == TEMPERATURE
             },
         )
         return self.pdk.compile(deck) if self.pdk else deck
@@ -126,63 +126,10 @@ def _pdk(problem: Problem) -> Pdk | None:
     return get_pdk(choice.name, choice.corner, choice.library)
 
 
-def _check_names(problem: Problem, netlists: Mapping[str, Netlist]) -> None:
-    known = {n.lower() for netlist in netlists.values() for n in netlist.parameters}
-    decks = ", ".join(str(t.deck) for t in problem.testbenches.values())
-    conditions = {
-        **problem.conditions,
-        **{n: v for t in problem.testbenches.values() for n, v in t.conditions.items()},
-    }
-    mistakes = [
-        f"{kind}.{name}: no .param {name!r} in {decks}{did_you_mean(name, known)}"
-        for kind, names in (("parameters", problem.parameters), ("conditions", conditions))
-        for name in names
-        if name.lower() not in known and (kind, name) != ("conditions", "temperature")
-    ]
-    if mistakes:
-        raise ProblemError(f"problem {problem.name!r} does not fit its decks:", mistakes)
-
-
-def _measures(netlist: Netlist) -> dict[str, str]:
-    return {name.lower(): how for name, how in netlist.measures.items()}
-
-
 def _must_give(netlist: Netlist, has_functions: bool, key: str) -> bool:
     """Whether the simulation itself must give a measure, rather than a function afterwards."""
     if not has_functions or key.startswith("@"):
         return True
     # What the deck computes with let may be a vector that a function reduces under its name.
-    return _measures(netlist).get(key, "let") != "let"
-
-
-def _routes(problem: Problem, netlists: Mapping[str, Netlist]) -> dict[str, str | None]:
-    routes: dict[str, str | None] = {}
-    mistakes = []
-    for name, metric in problem.metrics.items():
-        key = measure_key(name, metric)
-        has = [t for t, netlist in netlists.items() if key in _measures(netlist)]
-        searched = list(netlists) if metric.testbench is None else [metric.testbench]
-        functions = any(problem.testbenches[t].functions for t in searched)
-        if len(searched) == 1:
-            routes[name] = searched[0]
-        elif len(has) > 1:
-            mistakes.append(
-                f"metrics.{name}: testbenches {' and '.join(has)} both give {key!r}; "
-                "say which with testbench:"
-            )
-        elif not has and key.startswith("@"):
-            mistakes.append(
-                f"metrics.{name}: say with testbench: which of {', '.join(netlists)} gives {key!r}"
-            )
-        else:
-            routes[name] = has[0] if has else None  # None: some testbench's function gives it
-        if not set(has) & set(searched) and not functions and key.isidentifier():
-            known = [m for t in searched for m in netlists[t].measures]
-            decks = " and ".join(str(problem.testbenches[t].deck) for t in searched)
-            mistakes.append(
-                f"metrics.{name}: {decks}"
-                f" measures no {key!r}{did_you_mean(key, known)}, and names no Python function"
-            )
-    if mistakes:
-        raise ProblemError(f"problem {problem.name!r} does not fit its decks:", mistakes)
-    return routes
+    measures = {name.lower(): how for name, how in netlist.measures.items()}
+    return measures.get(key, "let") != "let"

@@ -33,22 +33,31 @@ _MOST_GOALS = 5
 _GRID, _MIN_WIDTH, _MIN_LENGTH = 5e-9, 0.42e-6, 0.15e-6
 
 
-def draft_problem(deck: Path | str, *, trust: bool = False, folder: Path | None = None) -> str:
+def draft_problem(
+    deck: Path | str,
+    *,
+    trust: bool = False,
+    folder: Path | None = None,
+    parameter_file: str | None = None,
+) -> str:
     """Return the YAML text of a problem file that `load_problem` reads as it is.
 
     Numeric ``.param`` names become parameters from a fifth to five times their value, the deck's
     measures become metrics; comments say what to edit. ``folder`` is where the file will stand
-    (default: the current one); the deck's path is written relative to it.
+    (default: the current one); the deck's path is written relative to it. ``parameter_file`` is a
+    file that the deck includes and spiceloop will write; the names that it has to define become
+    parameters without a start.
 
     Raises `DeckError` for a deck without a numeric ``.param``.
     """
     deck = Path(deck)
-    netlist = Netlist.load(deck, trust=trust)
+    netlist = Netlist.load(deck, trust=trust, parameter_file=parameter_file)
     sky130 = any(Path(lib.written).name.startswith("sky130") for lib in netlist.libraries)
     numbers = dict(_numbers(netlist))
     fixed = {n: v for n, v in numbers.items() if _FIXED.fullmatch(n)}
     free = {n: v for n, v in numbers.items() if n not in fixed}
-    if not free:
+    open_names = [n for n, text in netlist.parameters.items() if not text]
+    if not free and not open_names:
         raise DeckError(
             f"{deck}: the deck has no .param with a number that could be sized; write the sizes "
             f"as e.g. .param w1=4u and use them as {{w1}}"
@@ -64,12 +73,17 @@ def draft_problem(deck: Path | str, *, trust: bool = False, folder: Path | None 
     if sky130:
         lines += ["pdk: sky130"]
     lines += ["", "testbenches:", "  main:", f"    deck: {json.dumps(where, ensure_ascii=False)}"]
+    if parameter_file is not None:
+        lines += [f"    parameter_file: {json.dumps(parameter_file, ensure_ascii=False)}"]
     if fixed:
         lines += ["", "conditions:  # fixed values of .param names; temperature is in °C"]
         lines += [f"  {n}: {v!r}" for n, v in fixed.items()]
     lines += ["", "parameters:  # TODO: drop what is not to be sized, correct the bounds"]
     for name, value in free.items():
         lines += _parameter(name, value, sky130)
+    for name in open_names:
+        lines += [f"  {name}:  # TODO: the deck gives no value, so these bounds mean nothing yet"]
+        lines += ["    minimum: 0.1", "    maximum: 10.0"]
     lines += ["", *_metrics(netlist)]
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,8 @@ from spiceloop.errors import DesignError, FailureKind, SimulationError
 from spiceloop.sim import make_simulator
 from spiceloop.sim.base import Simulator
 from spiceloop.sim.waves import Waves
-from spiceloop.spec.bench import Bench, measure_key
+from spiceloop.spec.bench import Bench
+from spiceloop.spec.names import measure_key
 from spiceloop.spec.problem import Problem
 
 __all__ = ["Evaluation", "Evaluator"]

@@ -13,6 +13,7 @@ from spiceloop.circuit.netlist import Library, Netlist
 from spiceloop.circuit.suffixes import suspicious_numbers
 from spiceloop.errors import DesignError, InputError, ProblemError, SetupError
 from spiceloop.spec.functions import load_function
+from spiceloop.spec.names import find_routes, unknown_parameters
 from spiceloop.spec.problem import Problem
 
 __all__ = ["Finding", "lint"]
@@ -50,7 +51,7 @@ def lint(problem: Problem, trust: bool = False) -> list[Finding]:
             found.append(Finding("error", str(error), f"testbenches.{name}"))
     found += _functions(problem)
     found += _names(problem, netlists)
-    found += _metrics(problem, netlists)
+    found += _constant(problem, netlists)
     found += _numbers(netlists)
     found += _libraries(problem, netlists)
     found += _start(problem)
@@ -71,22 +72,12 @@ def _functions(problem: Problem) -> Iterator[Finding]:
 
 
 def _names(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
-    known = {n.lower() for netlist in netlists.values() for n in netlist.parameters}
-    unread = len(netlists) < len(problem.testbenches)
-    wanted = [(f"parameters.{n}", n) for n in problem.parameters]
-    wanted += [(f"conditions.{n}", n) for n in problem.conditions]
-    wanted += [
-        (f"testbenches.{t}.conditions.{n}", n)
-        for t, bench in problem.testbenches.items()
-        for n in bench.conditions
-    ]
-    for where, name in wanted:
-        is_temperature = name == "temperature" and not where.startswith("parameters.")
-        if name.lower() not in known and not is_temperature and not unread:
-            decks = ", ".join(str(t.deck) for t in problem.testbenches.values())
-            yield Finding(
-                "error", f"no .param {name!r} in {decks}{did_you_mean(name, known)}", where
-            )
+    _, routing = find_routes(problem, netlists)
+    for where, what in (*unknown_parameters(problem, netlists), *routing):
+        yield Finding("error", what, where)
+
+
+def _constant(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
     free = {n.lower() for n in problem.parameters}
     for bench, netlist in netlists.items():
         if not free & {n.lower() for n in netlist.parameters}:
@@ -94,37 +85,6 @@ def _names(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Findin
                 "warning",
                 f"{netlist.path.name} has none of the parameters; its results never change",
                 f"testbenches.{bench}",
-            )
-
-
-def _metrics(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
-    gives = {t: {n.lower() for n in netlist.measures} for t, netlist in netlists.items()}
-    for name, metric in problem.metrics.items():
-        where = f"metrics.{name}"
-        key = (metric.measure or name).lower()
-        benches = [metric.testbench] if metric.testbench else list(problem.testbenches)
-        if any(b not in gives for b in benches):
-            continue  # a deck that could not be read may give it
-        having = [b for b in benches if key in gives[b]]
-        if len(having) > 1:
-            yield Finding(
-                "error",
-                f"testbenches {' and '.join(having)} both give {key!r}; say which with testbench:",
-                where,
-            )
-        by_function = any(problem.testbenches[b].functions for b in benches)
-        # A node or device vector, such as v(out) or @m1[gm], exists without being measured.
-        is_vector = not re.fullmatch(r"\w+", key)
-        if not having and not by_function and not is_vector:
-            known = sorted(set().union(*(gives[b] for b in benches)))
-            listed = f"; there are {', '.join(known)}" if known else "; there are none"
-            hint = did_you_mean(key, known) or listed
-            decks = " or ".join(str(problem.testbenches[b].deck) for b in benches)
-            yield Finding(
-                "error",
-                f"no measure {key!r} in {decks}{hint}. Add a .meas card, or a Python function "
-                f"under functions:",
-                where,
             )
 
 

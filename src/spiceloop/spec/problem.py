@@ -165,7 +165,8 @@ class Problem(_Model):
     conditions: dict[Name, Number] = Field(default_factory=dict)  # fixed .params; temperature in °C
     parameters: dict[Name, Parameter] = Field(min_length=1)
     metrics: dict[Name, Metric] = Field(min_length=1)
-    figures: tuple[str, ...] = ()  # file.py:function for extra report figures, see report/figures.py
+    # file.py:function for the report's further figures; what they are given: report/view.py
+    figures: tuple[str, ...] = ()
 
     _folder: Path = PrivateAttr(default_factory=Path)
     _file: Path | None = PrivateAttr(None)
@@ -233,9 +234,7 @@ class Problem(_Model):
 
     def task(self, n_initial: int = 10) -> Task:
         """Return what an optimizer needs to know."""
-        goals = tuple(
-            Goal(n, m.goal == "maximize", m.scale) for n, m in self.objectives.items()
-        )
+        goals = tuple(Goal(n, m.goal == "maximize", m.scale) for n, m in self.objectives.items())
         constraints = tuple(
             Constraint(n, m.minimum, m.maximum, m.scale)
             for n, m in self.metrics.items()
