@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from spiceloop.circuit.design_space import DesignSpace, Variable
 from spiceloop.errors import InputError
 from spiceloop.opt import OPTIMIZERS, Constraint, Goal, History, Task, make_optimizer
@@ -37,7 +38,9 @@ def measure(x: np.ndarray) -> np.ndarray:
     return np.column_stack([gain, power, margin])
 
 
-def make_history(n: int, fails: tuple[int, ...] = (), pending: int = 0, **kwargs: object) -> History:
+def make_history(
+    n: int, fails: tuple[int, ...] = (), pending: int = 0, **kwargs: object
+) -> History:
     rng = np.random.default_rng(n)
     x = SPACE.snap_unit(rng.random((n, 4))) if n else np.empty((0, 4))
     metrics = measure(x) if n else np.empty((0, 3))

@@ -2,8 +2,8 @@
 
 A Gaussian process on the labels +1 (finished) and −1 (failed), squashed by the normal distribution
 function: least-squares classification, C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes
-for Machine Learning", 2006, section 6.5. Nothing is learned of the metrics from a failed design, and
-no made-up penalty enters their model.
+for Machine Learning", 2006, section 6.5. Nothing is learned of the metrics from a failed design,
+and no made-up penalty enters their model.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Gaussian processes for the modelled metrics: one batched BoTorch model, fitted by MAP.
 
-An RBF or Matérn kernel with one length scale a variable under the dimension-scaled log-normal prior
+A Matérn-5/2 kernel with one length scale a variable under the dimension-scaled log-normal prior
 of C. Hvarfner, E. O. Hellsten, L. Nardi, "Vanilla Bayesian Optimization Performs Great in High
 Dimensions", ICML 2024 (BoTorch's default). SPICE repeats itself to the last digit, so the
 observation noise is known and tiny.
@@ -24,8 +24,9 @@ __all__ = ["Surrogate", "fit_surrogate"]
 
 log = logging.getLogger(__name__)
 
-# Variance of the observation noise relative to an output's own variance: numerical jitter only.
-_NOISE = 1e-6
+# Variance of the observation noise relative to an output's own variance: what the simulator's
+# tolerances leave, and slack for figures with small steps in them.
+_NOISE = 1e-4
 # A fit still going after this many L-BFGS steps has long found its length scales.
 _FIT_STEPS = 200
 
@@ -42,7 +43,6 @@ class Surrogate:
         """Condition on ``x`` (n, d), ``y`` (n, m); ``mean`` (m,), ``noise`` variance (m,)."""
         self.kernel, self.mean, self.x, self.y, self.noise = kernel, mean, x, y, noise
         with torch.no_grad():
-            self.scale = torch.ones(y.shape[1], dtype=y.dtype)
             gram = kernel(x, x).to_dense() + noise[:, None, None] * torch.eye(len(x), dtype=x.dtype)
             chol, info = torch.linalg.cholesky_ex(gram)
             if info.any():
@@ -77,25 +77,24 @@ class Surrogate:
         )
 
 
-def fit_surrogate(x: Tensor, y: Tensor, *, rbf: bool = False, noise: bool = False) -> Surrogate:
+def fit_surrogate(x: Tensor, y: Tensor) -> Surrogate:
     """Fit to designs ``x`` (n, d) in the unit cube and standardised outputs ``y`` (n, m).
 
     Falls back to the prior's length scales, with a log line, where the fit fails.
     """
-    n, m = y.shape
+    m = y.shape[1]
     kernel = get_covar_module_with_dim_scaled_prior(
-        ard_num_dims=x.shape[1], batch_shape=torch.Size([m] if m > 1 else []), use_rbf_kernel=rbf
+        ard_num_dims=x.shape[1],
+        batch_shape=torch.Size([m] if m > 1 else []),
+        use_rbf_kernel=False,
     )
     model = SingleTaskGP(
-        x,
-        y,
-        None if noise else torch.full_like(y, _NOISE),
-        covar_module=kernel,
-        outcome_transform=None,
+        x, y, torch.full_like(y, _NOISE), covar_module=kernel, outcome_transform=None
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.random.fork_rng():
         # Input-scaling hints and restarts of the fit; what matters ends in the log below.
         warnings.simplefilter("ignore")
+        torch.manual_seed(0)  # a fit that fails is restarted from a random place
         try:
             fit_gpytorch_mll(
                 ExactMarginalLogLikelihood(model.likelihood, model),
@@ -103,10 +102,10 @@ def fit_surrogate(x: Tensor, y: Tensor, *, rbf: bool = False, noise: bool = Fals
             )
         except (ModelFittingError, NotPSDError, RuntimeError, ValueError) as error:
             log.warning("the fit of the Gaussian process failed (%s); using its prior", error)
-    model.eval()
-    kernel = model.covar_module.requires_grad_(False)
-    if noise:
-        nz = model.likelihood.noise.detach().reshape(m)
-    else:
-        nz = torch.full((m,), _NOISE, dtype=y.dtype)
-    return Surrogate(kernel, model.mean_module.constant.detach().reshape(m), x, y, nz)
+    return Surrogate(
+        model.covar_module.requires_grad_(False),
+        model.mean_module.constant.detach().reshape(m),
+        x,
+        y,
+        torch.full((m,), _NOISE, dtype=y.dtype),
+    )

@@ -13,12 +13,14 @@ from spiceloop.opt.base import Constraint, Floats, History, Task
 from spiceloop.opt.pareto import Mask, feasible_mask, losses, reference_point
 from spiceloop.opt.transform import MetricScale, column, metric_scales
 
-__all__ = ["Outputs", "model_outputs"]
+__all__ = ["Outputs", "improvement_reference", "model_outputs"]
 
 # An output is clipped this many interquartile ranges beyond the worse of its median and the values
 # that matter (reference, bounds): a circuit that does not work at all has figures decades away,
 # which would take all of the model's attention.
-_CLIP = 3.0
+_CLIP = 1.0
+# Slack of the reference beyond the start's losses, as a share of the way to the report's reference.
+_SLACK = 0.15
 
 
 @dataclass(frozen=True)
@@ -47,69 +49,76 @@ class Outputs:
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
 
-def model_outputs(task: Task, history: History, s=None) -> Outputs:
-    """Transform, clip and standardise what the finished trials gave."""
+def model_outputs(task: Task, history: History) -> Outputs:
+    """Transform, clip and standardise what the finished trials gave; there must be one."""
     args = (task, history.metrics, history.metric_names)
     scales = metric_scales(*args)
-    goals = {goal.metric: j for j, goal in enumerate(task.goals)}
-    only = [c.metric for c in task.constraints if c.metric not in goals]
-    names = [*goals, *dict.fromkeys(only)]
-    signs = np.array([-1.0 if n in goals and task.goals[goals[n]].maximize else 1.0 for n in names])
-    y = np.column_stack(
-        [
-            s * scales[n](column(history.metrics, history.metric_names, n))
-            for n, s in zip(names, signs, strict=True)
-        ]
+    goals = {goal.metric: goal for goal in task.goals}
+    names = list(dict.fromkeys([*goals, *(c.metric for c in task.constraints)]))
+    k = len(goals)
+    signs = np.array([-1.0 if n in goals and goals[n].maximize else 1.0 for n in names])
+    y = signs * np.column_stack(
+        [scales[n](column(history.metrics, history.metric_names, n)) for n in names]
     )
-    finished = np.isfinite(y).all(axis=1) & ~history.failed
-    reference = reference_rule(task, history, s)
     lower, upper = np.full(len(names), -np.inf), np.full(len(names), np.inf)
     for constraint in task.constraints:
         j = names.index(constraint.metric)
         low, high = _bounds(constraint, scales[constraint.metric], signs[j])
         lower[j], upper[j] = max(lower[j], low), min(upper[j], high)
-    y = y[finished]
-    q1, median, q3 = np.percentile(y, [25, 50, 75], axis=0)
-    width = np.maximum(q3 - q1, 1e-12)
-    k = len(task.goals)
-    worst = np.maximum(np.where(np.isfinite(upper), upper, -np.inf), median)
-    worst[:k] = np.maximum(worst[:k], reference)
-    y_top = worst+s.clip*width
-    y_low = np.where(np.isfinite(lower), np.minimum(lower, median)-s.clip*width, -np.inf)
-    y_top[k:][~np.isfinite(upper[k:])] = np.inf
-    y = np.clip(y, y_low, y_top)
-    center, sd = y.mean(axis=0), y.std(axis=0)
-    sd = np.where(sd > 1e-12 * np.maximum(1.0, np.abs(center)), sd, 1.0)
+    reference = improvement_reference(task, history, upper[:k])
+    finished = np.isfinite(y).all(axis=1) & ~history.failed
+    y = _clipped(y[finished], lower, upper, reference)
+    centre, sd = y.mean(axis=0), y.std(axis=0)
+    sd = np.where(sd > 1e-12 * np.maximum(1.0, np.abs(centre)), sd, 1.0)  # equal outputs
     return Outputs(
         x=history.x[finished],
-        y=(y - center) / sd,
+        y=(y - centre) / sd,
         feasible=feasible_mask(*args)[finished],
-        lower=(lower - center) / sd,
-        upper=(upper - center) / sd,
-        reference=((reference - center[:k]) / sd[:k]),
+        lower=(lower - centre) / sd,
+        upper=(upper - centre) / sd,
+        reference=(reference - centre[:k]) / sd[:k],
     )
 
 
+def improvement_reference(task: Task, history: History, upper: Floats) -> Floats:
+    """Return the losses (k,) that improvement is counted from.
+
+    The rule, goal by goal: the bound, where the goal's metric has one. Else, where the start design
+    is feasible, its loss relaxed by 15 % of the way to the report's reference (`reference_point`):
+    what a designer with a working circuit wants is one that is better. Else the upper quartile of
+    the loss over the finished trials, or the report's reference where that is farther out; at the
+    front's own nadir, the front would hardly widen. ``upper`` (k,) are the goals' bounds as losses,
+    infinite where none.
+
+    With no slack at all, only designs that beat the start in every goal count: more of them are
+    found, but the front is narrow; with a whole decade, none of them is found in 35 trials.
+    """
+    args = (task, history.metrics, history.metric_names)
+    start = history.start
+    if start is not None and feasible_mask(*args)[start]:
+        own = losses(*args)[start]
+        found = own + _SLACK * (reference_point(*args, start=start) - own)
+    else:
+        finished = losses(*args)[~history.failed]
+        quartile = np.percentile(finished[np.isfinite(finished).all(axis=1)], 75, axis=0)
+        found = np.maximum(reference_point(*args), quartile)
+    return np.where(np.isfinite(upper), upper, found)
+
+
+def _clipped(y: Floats, lower: Floats, upper: Floats, reference: Floats) -> Floats:
+    """Limit the bad side of each output; a goal's is above, a bound's is beyond it."""
+    k = len(reference)
+    q1, median, q3 = np.percentile(y, [25, 50, 75], axis=0)
+    width = _CLIP * np.maximum(q3 - q1, 1e-12)
+    matters = upper.copy()
+    matters[:k] = np.where(np.isfinite(upper[:k]), np.maximum(upper[:k], reference), reference)
+    top = np.where(np.isfinite(matters), np.maximum(matters, median) + width, np.inf)
+    bottom = np.where(np.isfinite(lower), np.minimum(lower, median) - width, -np.inf)
+    return np.clip(y, bottom, top)
+
+
 def _bounds(constraint: Constraint, scale: MetricScale, sign: float) -> tuple[float, float]:
+    """Return the constraint in the output's units and direction."""
     low = -np.inf if constraint.minimum is None else float(scale(constraint.minimum))
     high = np.inf if constraint.maximum is None else float(scale(constraint.maximum))
     return (low, high) if sign > 0 else (-high, -low)
-
-
-def reference_rule(task, history, s):
-    args = (task, history.metrics, history.metric_names)
-    L = losses(*args)
-    st = history.start
-    if st is not None and np.isfinite(L[st]).all() and s.reference != "nadir":
-        base = L[st]
-        dec = reference_point(*args, st)
-        if s.reference == "start":
-            return base
-        if s.reference == "frac":
-            return base + s.relax * (dec - base)
-        if s.reference == "alternate":
-            return base if history.n_asked % 2 else base + s.relax * (dec - base)
-        if s.reference == "shrink":
-            t = max(0.0, 1 - (history.n_asked - task.n_initial) / s.over)
-            return base + s.relax * t * (dec - base)
-    return reference_point(*args, None)

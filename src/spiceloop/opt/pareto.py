@@ -64,7 +64,7 @@ def pareto_mask(points: Floats) -> Mask:
 
     Rows with NaN are never in the set.
     """
-    mask = np.isfinite(points).all(axis=1)
+    mask: Mask = np.asarray(np.isfinite(points).all(axis=1), dtype=bool)
     for i in np.flatnonzero(mask):
         others = points[mask]
         dominated = (others <= points[i]).all(axis=1) & (others < points[i]).any(axis=1)

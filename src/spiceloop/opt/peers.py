@@ -1,10 +1,10 @@
 """Optuna's samplers as optimizers of ours, to compare with and to choose from.
 
-``gpsampler``: S. Watanabe, "Optuna's GPSampler" (log-EHVI on Gaussian processes); ``tpe``: J. Bergstra
-et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; ``nsga2``: K. Deb et al., IEEE
-Trans. Evol. Comput. 6(2), 2002. An Optuna study is rebuilt in memory from the history at every ask,
-so that these too are functions of the history. They see the same losses and the same Sobol points
-as `spiceloop.opt.ehvi`.
+``gpsampler``: log-EHVI on Gaussian processes, Optuna's own; ``tpe``: J. Bergstra et al.,
+"Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; ``nsga2``: K. Deb et al., IEEE Trans.
+Evol. Comput. 6(2), 2002. An Optuna study is rebuilt in memory from the history at every ask, so
+that these too are functions of the history. They see the same losses and the same Sobol points as
+`spiceloop.opt.ehvi`.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Taken:
     def first_new(self, points: Iterable[Floats]) -> Floats | None:
         """Snap points one after another and return the first that is new, marking it taken."""
         for point in points:
-            row = self.space.snap_unit(np.clip(point, 0.0, 1.0))[0]
+            row: Floats = self.space.snap_unit(np.clip(point, 0.0, 1.0))[0]
             key = _key(row)
             if key not in self._keys:
                 self._keys.add(key)

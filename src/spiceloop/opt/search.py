@@ -6,12 +6,13 @@ moved to the grid. Quality here is worth more than speed: a missed maximum costs
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from botorch.exceptions.warnings import OptimizationWarning
+from botorch.exceptions.errors import OptimizationGradientError
 from botorch.generation.gen import gen_candidates_scipy
 from scipy.stats import qmc
 from torch import Tensor
@@ -19,9 +20,13 @@ from torch import Tensor
 from spiceloop.circuit.design_space import DesignSpace
 from spiceloop.opt.base import Floats
 
-__all__ = ["Acquisition", "climb", "climb_on_grid", "raw_points"]
+__all__ = ["Acquisition", "Box", "climb", "climb_on_grid", "raw_points"]
+
+log = logging.getLogger(__name__)
 
 Acquisition = Callable[[Tensor], Tensor]
+# Lower and upper corner, each (d,).
+Box = tuple[Floats, Floats]
 
 # Points evaluated at once; bounds the memory where the hypervolume has thousands of boxes.
 _CHUNK = 256
@@ -33,20 +38,23 @@ _STEPS = (0.02, 0.07, 0.2)
 _SHARES = (0.2, 0.5, 1.0)
 
 
-def raw_points(good: Floats, n_sobol: int, n_near: int, rng: np.random.Generator) -> Floats:
-    """Return ``n_sobol`` scrambled Sobol points and ``n_near`` steps away from ``good`` (g, d)."""
+def raw_points(
+    good: Floats, n_sobol: int, n_near: int, box: Box, rng: np.random.Generator
+) -> Floats:
+    """Return ``n_sobol`` Sobol points of the box and ``n_near`` steps away from ``good`` (g, d)."""
+    low, high = box
     d = good.shape[1]
-    sobol = qmc.Sobol(d, rng=rng).random(n_sobol)
+    sobol = low + (high - low) * qmc.Sobol(d, rng=rng).random(n_sobol)
     centre = good[rng.integers(len(good), size=n_near)]
     moved = rng.random((n_near, d)) < rng.choice(_SHARES, (n_near, 1))
     step = rng.choice(_STEPS, (n_near, 1)) * rng.standard_normal((n_near, d))
-    return np.vstack([sobol, np.clip(centre + moved * step, 0.0, 1.0)])
+    return np.vstack([sobol, np.clip(centre + moved * step, low, high)])
 
 
 def climb(
-    acquisition: Acquisition, raw: Floats, *, restarts: int, max_steps: int
+    acquisition: Acquisition, raw: Floats, box: Box, *, restarts: int, max_steps: int
 ) -> tuple[Floats, Floats]:
-    """Climb from the best of ``raw`` (r, d). Returns points and values, best first.
+    """Climb inside the box from the best of ``raw`` (r, d). Returns points and values, best first.
 
     Half of the restarts are the best raw points, the other half the best of equal slices of them,
     in the order given, so that no one region takes every restart.
@@ -57,15 +65,20 @@ def climb(
     for part in np.array_split(np.arange(len(points)), max(restarts // 2, 1)):
         chosen.append(int(part[int(values[part].argmax())]))
     begin = points[sorted(set(chosen))].unsqueeze(1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OptimizationWarning)  # the step limit, and flat spots
-        ends, _ = gen_candidates_scipy(
-            begin,
-            lambda x: acquisition(x.squeeze(1)),
-            lower_bounds=0.0,
-            upper_bounds=1.0,
-            options={"maxiter": max_steps},
-        )
+    with warnings.catch_warnings(record=True):
+        # A line search that ends early is no news: its point competes with all the others.
+        # BoTorch forces its warnings through any filter, so they are recorded and dropped.
+        try:
+            ends, _ = gen_candidates_scipy(
+                begin,
+                lambda x: acquisition(x.squeeze(1)),  # type: ignore[arg-type]
+                lower_bounds=torch.as_tensor(box[0]),
+                upper_bounds=torch.as_tensor(box[1]),
+                options={"maxiter": max_steps},
+            )
+        except (OptimizationGradientError, RuntimeError) as error:
+            log.warning("the acquisition could not be climbed (%s); using its raw points", error)
+            ends = begin
     return _ordered(acquisition, torch.cat([begin, ends.detach()]).squeeze(1))
 
 
@@ -114,7 +127,7 @@ def _grid_neighbours(space: DesignSpace, point: Floats, along: list[int]) -> Flo
 
 def _values(acquisition: Acquisition, points: Tensor) -> Tensor:
     with torch.no_grad():
-        values = torch.cat([acquisition(part) for part in points.split(_CHUNK)])
+        values = torch.cat([acquisition(part) for part in torch.split(points, _CHUNK)])
     return values.nan_to_num(nan=-torch.inf)
 
 

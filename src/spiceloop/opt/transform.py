@@ -35,7 +35,8 @@ class MetricScale:
         array = np.asarray(values, dtype=float)
         if not self.log:
             return array
-        return np.log(np.fmax(array, self.floor) + 0.0 * array)
+        # fmax would hide a NaN: adding 0·array brings it back.
+        return np.asarray(np.log(np.fmax(array, self.floor) + 0.0 * array))
 
 
 def column(metrics: Floats, metric_names: Sequence[str], name: str) -> Floats:
@@ -52,9 +53,11 @@ def metric_scales(
     unless it is ``auto``.
     """
     wanted: dict[str, Scale] = {}
-    for item in (*task.goals, *task.constraints):
-        if wanted.get(item.metric, "auto") == "auto":
-            wanted[item.metric] = item.scale
+    asked = [(g.metric, g.scale) for g in task.goals]
+    asked += [(c.metric, c.scale) for c in task.constraints]
+    for name, scale in asked:
+        if wanted.get(name, "auto") == "auto":
+            wanted[name] = scale
     return {
         name: _scale(name, scale, column(metrics, metric_names, name))
         for name, scale in wanted.items()

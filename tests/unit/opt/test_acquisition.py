@@ -1,0 +1,140 @@
+"""Log-EHVI against Monte Carlo, BoTorch's closed form and finite differences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from spiceloop.opt.acquisition import LogEhvi, log_probability_between, thin_front
+from spiceloop.opt.volume import volume_trace
+
+REFERENCE = torch.tensor([1.0, 1.5, 0.8], dtype=torch.double)
+
+
+def random_front(n: int, k: int, seed: int = 0) -> torch.Tensor:
+    return torch.as_tensor(np.random.default_rng(seed).normal(size=(n, k)))
+
+
+def volume(points: np.ndarray, reference: torch.Tensor) -> float:
+    return float(volume_trace(points, reference.numpy()).values[-1]) if len(points) else 0.0
+
+
+@pytest.mark.parametrize("n", [0, 1, 6])
+def test_matches_the_mean_of_sampled_improvements(n: int) -> None:
+    front = random_front(n, 3)
+    mean = torch.tensor([[0.1, 0.2, -0.3]], dtype=torch.double)
+    sd = torch.tensor([[0.5, 0.9, 0.4]], dtype=torch.double)
+    rng = np.random.default_rng(1)
+    base = volume(front.numpy(), REFERENCE)
+    gains = [
+        volume(np.vstack([front.numpy(), rng.normal(mean[0], sd[0])]), REFERENCE) - base
+        for _ in range(1500)
+    ]
+    expected, error = np.mean(gains), np.std(gains) / math.sqrt(len(gains))
+    value = LogEhvi(front, REFERENCE)(mean, sd).exp().item()
+    assert abs(value - expected) < 4 * error
+    assert error < 0.1 * expected
+
+
+def test_matches_botorch_where_logarithms_are_not_needed() -> None:
+    from botorch.acquisition.multi_objective.analytic import ExpectedHypervolumeImprovement
+    from botorch.models.deterministic import GenericDeterministicModel
+    from botorch.posteriors.gpytorch import GPyTorchPosterior
+    from botorch.utils.multi_objective.box_decompositions.non_dominated import (
+        FastNondominatedPartitioning,
+    )
+    from gpytorch.distributions import MultitaskMultivariateNormal
+
+    mean = random_front(1, 3, seed=3)
+    sd = random_front(1, 3, seed=4).exp()
+    front = random_front(8, 3) - 0.5
+
+    class Known(GenericDeterministicModel):
+        def posterior(self, X: torch.Tensor, **_: object) -> GPyTorchPosterior:
+            covariance = torch.diag(sd[0] ** 2).expand(*X.shape[:-2], 3, 3)
+            return GPyTorchPosterior(
+                MultitaskMultivariateNormal(-mean.expand(*X.shape[:-2], 1, 3), covariance)
+            )
+
+    boxes = FastNondominatedPartitioning(ref_point=-REFERENCE, Y=-front)
+    theirs = ExpectedHypervolumeImprovement(Known(lambda x: x), (-REFERENCE).tolist(), boxes)
+    expected = theirs(torch.zeros(1, 1, 2, dtype=torch.double)).item()
+    assert LogEhvi(front, REFERENCE)(mean, sd).exp().item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_one_goal_is_log_expected_improvement() -> None:
+    front, reference = (
+        torch.tensor([[0.4], [0.9]], dtype=torch.double),
+        torch.tensor([5.0], dtype=torch.double),
+    )
+    mean, sd = torch.tensor([[0.7]], dtype=torch.double), torch.tensor([[0.3]], dtype=torch.double)
+    z = (0.4 - 0.7) / 0.3
+    expected = 0.3 * (norm.pdf(z) + z * norm.cdf(z))
+    assert LogEhvi(front, reference)(mean, sd).exp().item() == pytest.approx(expected)
+
+
+def test_far_from_any_improvement_it_still_leads_uphill() -> None:
+    """A flat acquisition that proposes the same point again is the complaint to avoid."""
+    acquisition = LogEhvi(random_front(5, 3), REFERENCE)
+    mean = torch.full((1, 3), 300.0, dtype=torch.double, requires_grad=True)
+    value = acquisition(mean, torch.full((1, 3), 0.1, dtype=torch.double))
+    (gradient,) = torch.autograd.grad(value.sum(), mean)
+    assert torch.isfinite(value).all()
+    assert (gradient < -1e3).all()
+
+
+def test_gradients_are_exact() -> None:
+    acquisition = LogEhvi(random_front(6, 3), REFERENCE)
+    mean = random_front(4, 3, seed=5).requires_grad_(True)
+    sd = random_front(4, 3, seed=6).exp().requires_grad_(True)
+    assert torch.autograd.gradcheck(acquisition, (mean, sd))
+
+
+def test_a_known_point_is_no_improvement() -> None:
+    front = random_front(6, 3)
+    acquisition = LogEhvi(front, REFERENCE + 3)
+    sure = torch.full((1, 3), 1e-5, dtype=torch.double)
+    assert acquisition(front[:1], sure).item() < acquisition(front[:1] - 0.5, sure).item() - 8
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-1.0, 0.5), (-np.inf, 0.5), (-1.0, np.inf), (-np.inf, np.inf), (3.0, 3.5)]
+)
+def test_probability_between_bounds(low: float, high: float) -> None:
+    mean, sd = torch.tensor([[0.2]], dtype=torch.double), torch.tensor([[0.6]], dtype=torch.double)
+    bounds = torch.tensor([low], dtype=torch.double), torch.tensor([high], dtype=torch.double)
+    expected = norm.cdf(high, 0.2, 0.6) - norm.cdf(low, 0.2, 0.6)
+    found = log_probability_between(mean, sd, *bounds).exp().item()
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_probability_of_a_hopeless_bound_keeps_its_slope() -> None:
+    mean = torch.tensor([[-50.0], [80.0]], dtype=torch.double, requires_grad=True)
+    sd = torch.full((2, 1), 0.5, dtype=torch.double)
+    value = log_probability_between(mean, sd, torch.zeros(1).double(), torch.ones(1).double())
+    (gradient,) = torch.autograd.grad(value.sum(), mean)
+    assert torch.isfinite(value).all()
+    assert gradient[0] > 10
+    assert gradient[1] < -10
+
+
+def test_a_thinned_front_dominates_the_whole_one() -> None:
+    front = random_front(300, 4)
+    thin = thin_front(front, 20)
+    assert 1 <= len(thin) <= 20
+    covered = (thin[None] <= front[:, None] + 1e-12).all(-1).any(1)
+    assert covered.all()
+
+
+def test_many_points_and_objectives_stay_affordable() -> None:
+    import time
+
+    front = random_front(200, 6).abs()
+    began = time.perf_counter()
+    boxes = LogEhvi(front, torch.full((6,), 5.0, dtype=torch.double)).n_boxes
+    assert 1 <= boxes < 20_000
+    assert time.perf_counter() - began < 20

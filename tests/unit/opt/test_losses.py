@@ -1,0 +1,105 @@
+"""Transforms, losses, feasibility, Pareto sets and the reference rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spiceloop.circuit.design_space import DesignSpace, Variable
+from spiceloop.opt import Constraint, Goal, History, Task
+from spiceloop.opt.pareto import (
+    feasible_mask,
+    hypervolume,
+    hypervolume_history,
+    losses,
+    pareto_mask,
+    reference_point,
+)
+from spiceloop.opt.transform import metric_scales
+
+SPACE = DesignSpace((Variable("a", 0, 1), Variable("b", 0, 1)))
+NAMES = ("power", "range", "offset")
+TASK = Task(
+    SPACE,
+    (Goal("range", True, "linear"), Goal("power", False)),
+    (Constraint("offset", minimum=-1.0, maximum=1.0),),
+)
+METRICS = np.array([[1e-3, 0.2, 0.0], [1e-4, 0.4, -2.0], [np.nan] * 3, [1e-5, 0.1, 0.5]])
+
+
+def test_positive_metrics_are_modelled_in_logarithms() -> None:
+    scales = metric_scales(TASK, METRICS, NAMES)
+    assert {n: s.log for n, s in scales.items()} == {"range": False, "power": True, "offset": False}
+
+
+def test_one_value_of_zero_makes_auto_linear_and_explicit_log_keeps_a_floor() -> None:
+    metrics = METRICS.copy()
+    metrics[0, 0] = 0.0
+    assert not metric_scales(TASK, metrics, NAMES)["power"].log
+    explicit = Task(SPACE, (Goal("power", False, "log"),))
+    values = losses(explicit, metrics, NAMES)[:, 0]
+    assert values[0] == pytest.approx(np.log(1e-6))
+    assert np.isnan(values[2])
+
+
+def test_losses_turn_every_goal_into_less_is_better() -> None:
+    found = losses(TASK, METRICS, NAMES)
+    expected = np.column_stack([-METRICS[:, 1], np.log(METRICS[:, 0])])
+    assert np.allclose(found, expected, equal_nan=True)
+
+
+def test_feasible_means_finished_and_within_both_bounds() -> None:
+    assert feasible_mask(TASK, METRICS, NAMES).tolist() == [True, False, False, True]
+    edge = METRICS.copy()
+    edge[0, 2] = 1.0
+    assert feasible_mask(TASK, edge, NAMES)[0]
+
+
+def test_pareto_mask_keeps_the_first_of_equals_and_no_nan() -> None:
+    points = np.array([[1, 2], [2, 1], [1, 2], [2, 2], [np.nan, 0], [0.5, 3.0]])
+    assert pareto_mask(points).tolist() == [True, True, False, False, False, True]
+
+
+def test_the_reference_with_a_start_never_moves() -> None:
+    first = reference_point(TASK, METRICS[:1], NAMES, start=0)
+    later = reference_point(TASK, METRICS, NAMES, start=0)
+    assert np.array_equal(first, later)
+    assert later == pytest.approx([-0.2 + 0.2, np.log(1e-3) + np.log(10)])
+
+
+def test_the_reference_without_a_start_lies_beyond_the_feasible_front() -> None:
+    found = reference_point(TASK, METRICS, NAMES)
+    front = losses(TASK, METRICS, NAMES)[[0, 3]]
+    assert found == pytest.approx(front.max(0) + 0.1 * np.ptp(front, axis=0))
+
+
+@pytest.mark.parametrize("rows", [[], [2], [1], [3]])
+def test_the_reference_exists_for_poor_histories(rows: list[int]) -> None:
+    found = reference_point(TASK, METRICS[rows], NAMES)
+    assert found.shape == (2,)
+    assert np.isfinite(found).all()
+    finished = losses(TASK, METRICS[rows], NAMES)
+    finished = finished[np.isfinite(finished).all(axis=1)]
+    assert (found > finished).all()
+
+
+def test_hypervolume_history_counts_feasible_trials_only_and_never_falls() -> None:
+    history = History(
+        np.random.default_rng(0).random((4, 2)),
+        METRICS,
+        NAMES,
+        np.isnan(METRICS[:, 0]),
+        np.empty((0, 2)),
+        3,
+        start=0,
+    )
+    curve = hypervolume_history(TASK, history)
+    assert curve[0] == pytest.approx(0.2 * np.log(10))
+    assert curve[1] == curve[0] == curve[2]
+    # The last: range 0.1 against a reference of 0, power two decades below the start.
+    assert curve[3] == pytest.approx(0.2 * np.log(10) + 0.1 * np.log(100))
+
+
+def test_hypervolume_of_nothing_is_zero() -> None:
+    assert hypervolume(np.empty((0, 2)), np.zeros(2)) == 0.0
+    assert hypervolume(np.array([[1.0, -1.0]]), np.zeros(2)) == 0.0
