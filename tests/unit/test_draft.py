@@ -93,3 +93,26 @@ def test_an_untrusted_deck(tmp_path):
 
 def test_the_draft_is_plain_yaml(tmp_path):
     assert yaml.safe_load(draft(tmp_path, DECK).read_text())["name"] == "my_deck"
+
+
+def test_names_of_a_parameter_file_to_be_written_become_parameters(tmp_path):
+    text = (
+        "Divider\n.include 'design_var.inc'\n.param k=2\n"
+        "v1 in 0 {vin}\nr1 in out {k*Rtop}\nr2 out 0 1k\n.op\n"
+        ".control\nop\nprint v(out)\n.endc\n.end\n"
+    )
+    with pytest.raises(DeckError, match=r"cannot find .*design_var\.inc.*--parameter-file"):
+        draft(tmp_path, text)
+    path = draft(tmp_path, text, parameter_file="design_var.inc")
+    problem = load_problem(path)
+    assert problem.testbenches["main"].parameter_file == "design_var.inc"
+    assert sorted(problem.parameters) == ["k", "rtop", "vin"]
+    assert problem.parameters["vin"].start is None
+    assert "gives no value" in path.read_text()
+    assert not [f for f in lint(problem) if f.severity == "error"]
+
+
+def test_names_that_only_a_run_can_tell_are_left_out(tmp_path):
+    loop = "foreach k 1 2\nmeas ac g_$k max vdb(out)\nend\n.endc\n.end"
+    problem = load_problem(draft(tmp_path, DECK.replace(".endc\n.end", loop)))
+    assert list(problem.metrics) == ["gain", "phase", "power", "m1_gm", "v_out"]

@@ -199,3 +199,18 @@ def test_bounds_outside_the_models(tmp_path, monkeypatch):
     ]
     (found,) = check(tmp_path, deck, problem.replace("start: 1k", "start: 6k"))
     assert found.startswith("error: parameters: the start cannot be simulated: r1 = 10 kΩ")
+
+
+def test_names_put_together_in_a_loop_are_known_to_be_possible(tmp_path):
+    loop = ".control\nforeach k 1 2\nmeas ac f_$k when vdb(out)=-3\nend\n.endc\n.end"
+    deck = DECK.replace(".end", loop)
+    assert check(tmp_path, deck, PROBLEM + "  F_1: {}\n") == []
+    found = check(tmp_path, deck, PROBLEM + "  g_1: {}\n")
+    assert len(found) == 1
+    assert "no measure 'g_1'" in found[0]
+
+
+def test_a_parameter_named_as_a_function_of_ngspice_is_warned_of(tmp_path):
+    found = check(tmp_path, DECK.replace("vdd=1.8", "vdd=1.8 Ln=1u"))
+    assert len(found) == 1
+    assert found[0].startswith("warning: rc.spice: .param Ln: ngspice takes Ln")

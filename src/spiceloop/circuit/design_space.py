@@ -27,8 +27,9 @@ _ON_GRID = 1e-6
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'w1'?)`` or an empty string, to end an error message with."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    written = {k.lower(): k for k in known}  # SPICE names, mostly: case does not tell them apart
+    close = difflib.get_close_matches(name.lower(), list(written), n=1, cutoff=0.6)
+    return f" (did you mean {written[close[0]]!r}?)" if close else ""
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,8 @@ def _included(
             hint = "set the environment variable, or"
         raise DeckError(
             f"{source}: cannot find the include file {name!r}; looked at {looked}; {hint} name it "
-            f"as parameter_file in the problem if spiceloop is to write it"
+            f"as parameter_file in the problem (with init: --parameter-file) if spiceloop is to "
+            f"write it"
         )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from spiceloop.circuit.logical import LogicalLine
 
-__all__ = ["measure_names"]
+__all__ = ["is_computed", "matches", "measure_names"]
 
 _CARD = re.compile(r"\.?meas\w*\s+\w+\s+([^\s=]+)", re.IGNORECASE)
 _LET = re.compile(r"let\s+([^\s=\[]+)\s*=", re.IGNORECASE)
 _ECHO = re.compile(r"([A-Za-z_][\w.]*)\s*[=:]\s*\$", re.IGNORECASE)
+_VARIABLE = re.compile(r"\{?\$&?[\w.]+(?:\[[^\]]*\])?\}?")
 _SIMPLE = re.compile(r"[A-Za-z_@][\w.#@\[\]()-]*\Z")
 
 
@@ -29,6 +30,19 @@ def measure_names(lines: Iterable[LogicalLine]) -> dict[str, str]:
             if found.get(name) in {None, "let"}:
                 found[name] = kind
     return found
+
+
+def is_computed(name: str) -> bool:
+    """Whether a name is put together as the deck runs, as in ``meas ac gain_$k`` in a loop."""
+    return "$" in name
+
+
+def matches(name: str, key: str) -> bool:
+    """Whether a deck's measure ``name`` may turn out as ``key``, without regard to case."""
+    if not is_computed(name):
+        return name.lower() == key.lower()
+    pattern = ".+".join(re.escape(part) for part in _VARIABLE.split(name))
+    return re.fullmatch(pattern, key, re.IGNORECASE) is not None
 
 
 def _names(line: LogicalLine) -> Iterator[tuple[str, str]]:

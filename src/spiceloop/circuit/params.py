@@ -6,13 +6,55 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Assignment", "assignments", "used_names"]
+__all__ = ["FUNCTIONS", "Assignment", "assignments", "used_names"]
 
 _PARAM = re.compile(r"\.param[^ \t]*", re.IGNORECASE | re.ASCII)
 _NAME = re.compile(r"([A-Za-z_]\w*)\s*\Z", re.ASCII)
 _OPEN, _CLOSE = "({[", ")}]"
 _BRACED = re.compile(r"\{([^}]*)\}|'([^']*)'|=\s*([A-Za-z_]\w*)(?![\w(.])", re.ASCII)
 _WORD = re.compile(r"(?<![\w.$@#\\])[A-Za-z_]\w*(?![\w(])", re.ASCII)
+
+# ngspice's functions for .param expressions. A parameter of such a name (Ln is a likely one) can
+# be defined but not used.
+FUNCTIONS = frozenset(
+    [
+        "abs",
+        "acos",
+        "acosh",
+        "agauss",
+        "arctan",
+        "asin",
+        "asinh",
+        "atan",
+        "atanh",
+        "aunif",
+        "ceil",
+        "cos",
+        "cosh",
+        "exp",
+        "floor",
+        "gauss",
+        "int",
+        "limit",
+        "ln",
+        "log",
+        "log10",
+        "max",
+        "min",
+        "nint",
+        "pow",
+        "pwr",
+        "sgn",
+        "sin",
+        "sinh",
+        "sqr",
+        "sqrt",
+        "tan",
+        "tanh",
+        "ternary_fcn",
+        "unif",
+    ]
+)
 
 # What ngspice itself defines inside expressions.
 _BUILT_IN = frozenset(

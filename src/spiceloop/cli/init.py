@@ -22,6 +22,14 @@ def init(
         Path | None,
         typer.Option("--output", "-o", help="Where to write it; default: standard output."),
     ] = None,
+    parameter_file: Annotated[
+        str | None,
+        typer.Option(
+            help="A file that the deck includes and spiceloop is to write, e.g. design_var.inc.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
     trust_deck: TrustOption = False,
 ) -> None:
     """Draft a problem file from a deck's parameters and measures."""
@@ -30,7 +38,10 @@ def init(
     if output is not None and output.exists():
         raise InputError(f"{output} exists already; give another name with -o")
     text = draft_problem(
-        deck, trust=trust_deck, folder=output.parent if output is not None else None
+        deck,
+        trust=trust_deck,
+        folder=output.parent if output is not None else None,
+        parameter_file=parameter_file,
     )
     if output is None:
         print_text(text.rstrip("\n"))

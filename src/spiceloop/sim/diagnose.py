@@ -12,6 +12,7 @@ import re
 import signal
 from collections.abc import Mapping, Sequence
 
+from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import FailureKind, SimulationError
 from spiceloop.sim.measures import spellings
 
@@ -54,6 +55,7 @@ _COMPLAINT = re.compile(
 _ERROR_LINE = re.compile(r"^\s*error\b|\berror:|\bfailed\b|no such vector", re.IGNORECASE)
 _WARNING = re.compile(r"^\s*warning\b", re.IGNORECASE)
 # "Warning:" lines of the search for an operating point; not worth a reader's time if it succeeds.
+_NAMED = 12  # names listed in a message
 _STEPPING = re.compile(r"gmin|source step|singular matrix", re.IGNORECASE)
 
 
@@ -167,10 +169,10 @@ def pick_measures(
     for name in wanted:
         if name not in found:
             said = _lines_about(name, lines) or failed.get(name) or _last_error(lines)
-            known = ", ".join(sorted(k for k in found if "(" not in k)[:12])
             raise SimulationError(
                 FailureKind.MISSING_MEASURE,
-                f"no measure {name!r} in the results (there are: {known or 'none'})",
+                f"no measure {name!r} in the results{did_you_mean(name, found)} "
+                f"(there are: {_list(found)})",
                 line=said,
             )
         if not math.isfinite(found[name]):
@@ -179,6 +181,13 @@ def pick_measures(
                 f"measure {name!r} is {found[name]}",
                 line=_lines_about(name, lines),
             )
+
+
+def _list(found: Mapping[str, float]) -> str:
+    """Name what was measured; nodes and device vectors would crowd the measures out."""
+    names = sorted((k for k in found if "(" not in k), key=lambda k: ("@" in k or "#" in k, k))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return (", ".join(names[:_NAMED]) or "none") + more
 
 
 def _lines_about(name: str, lines: Sequence[str]) -> str:

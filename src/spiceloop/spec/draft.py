@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from spiceloop.circuit.measures import is_computed
 from spiceloop.circuit.netlist import Netlist
 from spiceloop.errors import DeckError, UnitError
 from spiceloop.units import parse_spice
@@ -126,8 +127,8 @@ def _round(value: float) -> float:
 
 
 def _metrics(netlist: Netlist) -> list[str]:
-    names = [n for n, kind in netlist.measures.items() if kind != "let"]
-    names = names or list(netlist.measures)
+    every = {n: kind for n, kind in netlist.measures.items() if not is_computed(n)}
+    names = [n for n, kind in every.items() if kind != "let"] or list(every)
     lines = ["metrics:  # TODO: at least one goal; minimum: and maximum: make constraints"]
     if not names:
         return [

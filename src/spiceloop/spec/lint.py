@@ -10,6 +10,7 @@ from typing import Literal
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.netlist import Library, Netlist
+from spiceloop.circuit.params import FUNCTIONS
 from spiceloop.circuit.suffixes import suspicious_numbers
 from spiceloop.errors import DesignError, InputError, ProblemError, SetupError
 from spiceloop.spec.functions import load_function
@@ -52,6 +53,7 @@ def lint(problem: Problem, trust: bool = False) -> list[Finding]:
     found += _functions(problem)
     found += _names(problem, netlists)
     found += _constant(problem, netlists)
+    found += _function_names(netlists)
     found += _numbers(netlists)
     found += _libraries(problem, netlists)
     found += _start(problem)
@@ -86,6 +88,18 @@ def _constant(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Fin
                 f"{netlist.path.name} has none of the parameters; its results never change",
                 f"testbenches.{bench}",
             )
+
+
+def _function_names(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    for netlist in netlists.values():
+        for name in netlist.parameters:
+            if name.lower() in FUNCTIONS:
+                yield Finding(
+                    "warning",
+                    f".param {name}: ngspice takes {name} in an expression for its function "
+                    f"{name.lower()}() and refuses the deck; give the parameter another name",
+                    netlist.path.name,
+                )
 
 
 def _numbers(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:

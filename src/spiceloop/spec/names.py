@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from spiceloop.circuit.design_space import did_you_mean
+from spiceloop.circuit.measures import matches
 from spiceloop.circuit.netlist import TEMPERATURE, Netlist
 from spiceloop.spec.problem import Metric, Problem
 
@@ -26,7 +27,7 @@ def unknown_parameters(problem: Problem, netlists: Mapping[str, Netlist]) -> Ite
     """Parameters and conditions that no deck has; nothing while a deck could not be read."""
     if len(netlists) < len(problem.testbenches):
         return
-    known = {n.lower() for netlist in netlists.values() for n in netlist.parameters}
+    known = {n.lower(): n for netlist in netlists.values() for n in netlist.parameters}
     decks = ", ".join(str(t.deck) for t in problem.testbenches.values())
     wanted = [(f"parameters.{n}", n) for n in problem.parameters]
     wanted += [(f"conditions.{n}", n) for n in problem.conditions if n != TEMPERATURE]
@@ -38,7 +39,7 @@ def unknown_parameters(problem: Problem, netlists: Mapping[str, Netlist]) -> Ite
     ]
     for where, name in wanted:
         if name.lower() not in known:
-            yield where, f"no .param {name!r} in {decks}{did_you_mean(name, known)}"
+            yield where, f"no .param {name!r} in {decks}{did_you_mean(name, known.values())}"
 
 
 def find_routes(
@@ -48,7 +49,7 @@ def find_routes(
 
     A metric that a deck may give which could not be read has neither.
     """
-    gives = {t: {n.lower() for n in netlist.measures} for t, netlist in netlists.items()}
+    gives = {t: set(netlist.measures) for t, netlist in netlists.items()}
     routes: dict[str, str | None] = {}
     mistakes: list[Mistake] = []
     for name, metric in problem.metrics.items():
@@ -56,7 +57,7 @@ def find_routes(
         searched = [metric.testbench] if metric.testbench else list(problem.testbenches)
         if any(t not in gives for t in searched):
             continue
-        having = [t for t in searched if key in gives[t]]
+        having = [t for t in searched if any(matches(n, key) for n in gives[t])]
         routes[name] = searched[0] if len(searched) == 1 else having[0] if having else None
         # A node or device vector, such as v(out) or @m1[gm], exists without being measured.
         is_vector = not re.fullmatch(r"\w+", key)

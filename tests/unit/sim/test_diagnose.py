@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import FailureKind, SimulationError
 from spiceloop.sim import diagnose
 from spiceloop.sim.measures import scalars_in_text
@@ -100,3 +101,19 @@ def test_an_unknown_fatal_error_is_a_crash() -> None:
     assert error is not None
     assert (error.kind, error.line) == (FailureKind.CRASH, "Error: something new")
     assert diagnose.failure(["fine"], fatal=True) is not None
+
+
+def test_a_missing_measure_is_told_with_the_closest_name_and_measures_first():
+    found = {f"@m{k}[id]": 1.0 for k in range(20)} | {"v1#branch": 1.0, "f.osc": 1e9, "gain": 2.0}
+    with pytest.raises(SimulationError) as caught:
+        diagnose.pick_measures(["f.ocs"], found, {}, [])
+    assert "'f.ocs' in the results (did you mean 'f.osc'?) (there are: f.osc, gain, @m" in str(
+        caught.value
+    )
+    assert "and 11 more" in str(caught.value)
+
+
+def test_the_closest_name_is_found_in_any_case_and_given_as_written():
+    assert did_you_mean("Wnn", ["Wn", "Lch"]) == " (did you mean 'Wn'?)"
+    assert did_you_mean("VDDD", ["vdd"]) == " (did you mean 'vdd'?)"
+    assert did_you_mean("x", ["vdd"]) == ""
