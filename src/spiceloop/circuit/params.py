@@ -16,45 +16,11 @@ _WORD = re.compile(r"(?<![\w.$@#\\])[A-Za-z_]\w*(?![\w(])", re.ASCII)
 
 # ngspice's functions for .param expressions. A parameter of such a name (Ln is a likely one) can
 # be defined but not used.
-FUNCTIONS = frozenset(
-    [
-        "abs",
-        "acos",
-        "acosh",
-        "agauss",
-        "arctan",
-        "asin",
-        "asinh",
-        "atan",
-        "atanh",
-        "aunif",
-        "ceil",
-        "cos",
-        "cosh",
-        "exp",
-        "floor",
-        "gauss",
-        "int",
-        "limit",
-        "ln",
-        "log",
-        "log10",
-        "max",
-        "min",
-        "nint",
-        "pow",
-        "pwr",
-        "sgn",
-        "sin",
-        "sinh",
-        "sqr",
-        "sqrt",
-        "tan",
-        "tanh",
-        "ternary_fcn",
-        "unif",
-    ]
-)
+_FUNCTIONS = """
+    abs acos acosh agauss arctan asin asinh atan atanh aunif ceil cos cosh exp floor gauss int limit
+    ln log log10 max min nint pow pwr sgn sin sinh sqr sqrt tan tanh ternary_fcn unif
+"""
+FUNCTIONS = frozenset(_FUNCTIONS.split())
 
 # What ngspice itself defines inside expressions.
 _BUILT_IN = frozenset(
