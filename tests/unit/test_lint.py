@@ -214,3 +214,16 @@ def test_a_parameter_named_as_a_function_of_ngspice_is_warned_of(tmp_path):
     found = check(tmp_path, DECK.replace("vdd=1.8", "vdd=1.8 Ln=1u"))
     assert len(found) == 1
     assert found[0].startswith("warning: rc.spice: .param Ln: ngspice takes Ln")
+
+
+def test_numbers_that_an_analysis_gives_unasked_are_known(tmp_path):
+    deck = DECK.replace(".end", ".control\nnoise v(out) v1 dec 5 1 1k\ntf v(out) v1\n.endc\n.end")
+    more = "  onoise_total: {}\n  tf0: {measure: transfer_function}\n"
+    assert check(tmp_path, deck, PROBLEM + more) == []
+    assert len(check(tmp_path, DECK, PROBLEM + more)) == 2
+
+
+def test_a_comma_that_hangs_ngspice_is_warned_of(tmp_path):
+    found = check(tmp_path, DECK.replace("c1=1n vdd", "c1=1n, vdd"))
+    assert len(found) == 1
+    assert "rc.spice:2: c1=1n, — at a comma" in found[0]

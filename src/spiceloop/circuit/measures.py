@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from spiceloop.circuit.logical import LogicalLine
 
-__all__ = ["is_computed", "matches", "measure_names"]
+__all__ = ["analysis_names", "is_computed", "matches", "measure_names"]
 
 _CARD = re.compile(r"\.?meas\w*\s+\w+\s+([^\s=]+)", re.IGNORECASE)
 _LET = re.compile(r"let\s+([^\s=\[]+)\s*=", re.IGNORECASE)
@@ -30,6 +30,15 @@ def measure_names(lines: Iterable[LogicalLine]) -> dict[str, str]:
             if found.get(name) in {None, "let"}:
                 found[name] = kind
     return found
+
+
+_OF_ANALYSES = {"noise": ("onoise_total", "inoise_total"), "tf": ("transfer_function",)}
+
+
+def analysis_names(lines: Iterable[LogicalLine]) -> frozenset[str]:
+    """Return the fixed names of the numbers that a deck's analyses give without being asked."""
+    words = {line.word.removeprefix("" if line.control else ".") for line in lines}
+    return frozenset(name for word in words for name in _OF_ANALYSES.get(word, ()))
 
 
 def is_computed(name: str) -> bool:

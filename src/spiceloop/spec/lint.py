@@ -10,7 +10,7 @@ from typing import Literal
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.netlist import Library, Netlist
-from spiceloop.circuit.params import FUNCTIONS
+from spiceloop.circuit.params import FUNCTIONS, assignments
 from spiceloop.circuit.suffixes import suspicious_numbers
 from spiceloop.errors import DesignError, InputError, ProblemError, SetupError
 from spiceloop.spec.functions import load_function
@@ -54,6 +54,7 @@ def lint(problem: Problem, trust: bool = False) -> list[Finding]:
     found += _names(problem, netlists)
     found += _constant(problem, netlists)
     found += _function_names(netlists)
+    found += _commas(netlists)
     found += _numbers(netlists)
     found += _libraries(problem, netlists)
     found += _start(problem)
@@ -100,6 +101,19 @@ def _function_names(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
                     f"{name.lower()}() and refuses the deck; give the parameter another name",
                     netlist.path.name,
                 )
+
+
+def _commas(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    for netlist in netlists.values():
+        for card in netlist.cards:
+            for a in assignments(card.text)[:-1]:
+                if a.value.endswith(",") and not a.value[-2:-1].isspace():
+                    yield Finding(
+                        "warning",
+                        f"{a.name}={a.value} — at a comma between .param assignments ngspice 39 "
+                        "hangs; separate them by blanks",
+                        str(card.source),
+                    )
 
 
 def _numbers(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from spiceloop.circuit.design_space import did_you_mean
-from spiceloop.circuit.measures import matches
+from spiceloop.circuit.measures import analysis_names, matches
 from spiceloop.circuit.netlist import TEMPERATURE, Netlist
 from spiceloop.spec.problem import Metric, Problem
 
@@ -58,6 +58,8 @@ def find_routes(
         if any(t not in gives for t in searched):
             continue
         having = [t for t in searched if any(matches(n, key) for n in gives[t])]
+        if not having:
+            having = [t for t in searched if key in analysis_names(netlists[t].cards)]
         routes[name] = searched[0] if len(searched) == 1 else having[0] if having else None
         # A node or device vector, such as v(out) or @m1[gm], exists without being measured.
         is_vector = not re.fullmatch(r"\w+", key)
