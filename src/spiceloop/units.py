@@ -18,7 +18,7 @@ from spiceloop.errors import UnitError
 if TYPE_CHECKING:
     from quantiphy import Quantity
 
-__all__ = ["format_si", "parse_spice"]
+__all__ = ["PLAIN_UNITS", "format_si", "parse_spice"]
 
 # Longer suffixes first: meg and mil begin with m.
 _SCALE = {
@@ -41,7 +41,8 @@ _NUMBER = re.compile(
     rf"\s*([{_LETTER}]*)(?:/[{_LETTER}√()]+)*\s*\Z"
 )
 _POWER = re.compile(r"([A-Za-zΩ]+)(\^[23]|[²³])(.*)\Z")
-_AS_WRITTEN = frozenset({"%", "dB", "dBm", "deg", "°", "°C", "ppm"})  # units without prefixes
+# Units that take no prefix: 1000 dB is not 1 kdB.
+PLAIN_UNITS = frozenset({"%", "dB", "dBm", "dBV", "deg", "°", "°C", "ppm"})
 
 
 def parse_spice(text: str | float) -> float:
@@ -88,7 +89,7 @@ def format_si(value: float, unit: str = "", digits: int = 4) -> str:
     """
     if not math.isfinite(value):
         return f"{value} {unit}".rstrip()
-    if unit in _AS_WRITTEN:
+    if unit in PLAIN_UNITS:
         return f"{value:.{digits}g} {unit}"
     if power := _POWER.match(unit):
         return _power(value, power.group(1), power.group(2), power.group(3), digits)

@@ -16,7 +16,6 @@ from spiceloop.cli.arguments import (
     with_timeout,
 )
 from spiceloop.cli.console import note, print_json, print_table, print_text
-from spiceloop.cli.tables import metric_rows, metric_table
 from spiceloop.errors import InputError, ProblemError, SimulationError
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ def check(
 
     Exit code 2 for any mistake, 4 where only the simulation of the start fails.
     """
+    from spiceloop.cli.tables import metric_rows, metric_table
+
     path = find_problem(problem)
     loaded, findings = _look(path, timeout, trust=trust_deck)
     wrong = any(f.severity == "error" for f in findings)

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from spiceloop.cli.console import console, note
 from spiceloop.cli.scoreboard import Scoreboard
-from spiceloop.cli.tables import ratio_text, show
+from spiceloop.report.axes import shown
+from spiceloop.report.compare import change
 from spiceloop.study.events import Event, Thinking, TrialFinished
 from spiceloop.study.trial import Trial
 
@@ -86,7 +87,7 @@ class Progress:
         if trial.failure is not None:
             return f"{head}: failed, {trial.failure.kind}: {trial.failure.message}"
         values = "  ".join(
-            f"{name} {show(trial.metrics[name], m.unit)}"
+            f"{name} {shown(trial.metrics[name], m.unit)}"
             for name, m in self.board.problem.objectives.items()
         )
         missed = f"  misses {', '.join(trial.violations)}" if trial.violations else ""
@@ -138,9 +139,11 @@ class Progress:
             value = best.metrics[name] if best else None
             table.add_row(
                 f"{arrow} {name}",
-                show(at_start, metric.unit),
-                show(value, metric.unit),
-                ratio_text(value, at_start),
+                shown(at_start, metric.unit),
+                shown(value, metric.unit),
+                change(metric, value, at_start).text
+                if value is not None and at_start is not None
+                else "",
                 f"{best.number}" if best else "",
             )
         return table

@@ -20,7 +20,6 @@ from spiceloop.cli.arguments import (
     with_timeout,
 )
 from spiceloop.cli.console import note, print_json, print_table, print_text
-from spiceloop.cli.tables import metric_rows, metric_table, show
 from spiceloop.errors import DesignError, InputError, SimulationError
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def simulate(
     json: JsonOption = False,
 ) -> None:
     """Simulate one design: the problem's start, changed by --set."""
+    from spiceloop.cli.tables import metric_rows, metric_table
+    from spiceloop.report.axes import shown
     from spiceloop.spec.evaluate import Evaluator
     from spiceloop.spec.load import load_problem
 
@@ -88,7 +89,7 @@ def simulate(
         return
     print_text(
         "  ".join(
-            f"{name}={show(value, loaded.parameters[name].unit)}"
+            f"{name}={shown(value, loaded.parameters[name].unit)}"
             for name, value in loaded.with_tied(design).items()
         )
     )

@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from spiceloop.units import format_si
+from spiceloop.report.axes import shown
+from spiceloop.report.compare import Change, Verdict, bounds_text, change, ratio_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from spiceloop.spec.problem import Metric, Problem
+    from spiceloop.spec.problem import Problem
     from spiceloop.study.trial import Trial
 
 __all__ = [
-    "bound_text",
     "comparison_table",
     "design_table",
     "metric_rows",
     "metric_table",
-    "ratio_text",
-    "show",
 ]
-
-
-def show(value: float | None, unit: str = "") -> str:
-    """Write a value in engineering notation; what is absent as a dash."""
-    return "–" if value is None or math.isnan(value) else format_si(value, unit)
-
-
-def ratio_text(value: float | None, start: float | None) -> str:
-    """Write ``value`` against ``start`` as ``×1.24``; a dash where a ratio says nothing."""
-    if value is None or start is None or not start or value * start < 0:
-        return "–"
-    ratio = value / start
-    return f"×{ratio:.3g}" if math.isfinite(ratio) else "–"
-
-
-def bound_text(metric: Metric) -> str:
-    """Write a metric's bounds: ``≥ 60 dB``, ``≤ 1 mW``, ``1 … 2 V``; empty without any."""
-    low, high = metric.minimum, metric.maximum
-    if low is not None and high is not None:
-        return f"{show(low, metric.unit)} … {show(high, metric.unit)}"
-    if low is not None:
-        return f"≥ {show(low, metric.unit)}"
-    return f"≤ {show(high, metric.unit)}" if high is not None else ""
 
 
 def metric_rows(problem: Problem, metrics: Mapping[str, float]) -> list[dict[str, object]]:
@@ -75,25 +49,27 @@ def metric_table(problem: Problem, metrics: Mapping[str, float]) -> Table:
     table = _plain_table("metric", "value", "wanted", "")
     violations = problem.violations(dict(metrics))
     for name, metric in problem.metrics.items():
-        wanted = ", ".join(filter(None, (bound_text(metric), metric.goal)))
-        met = "[red]missed[/red]" if name in violations else "met" if bound_text(metric) else ""
-        table.add_row(name, show(metrics[name], metric.unit), wanted, met)
+        wanted = ", ".join(filter(None, (bounds_text(metric), metric.goal)))
+        met = "[red]missed[/red]" if name in violations else "met" if bounds_text(metric) else ""
+        table.add_row(name, shown(metrics[name], metric.unit), wanted, met)
     return table
 
 
 def comparison_table(problem: Problem, start: Trial | None, chosen: Trial) -> Table:
     """Return the chosen design's metrics against the start's as a table for people."""
-    table = _plain_table("metric", "start", "chosen", "ratio", "", "wanted")
+    table = _plain_table("metric", "start", "chosen", "change", "", "wanted")
     for name, metric in problem.metrics.items():
         before = start.metrics.get(name) if start else None
         after = chosen.metrics[name]
+        changed = change(metric, after, before) if before is not None else Change("–")
+        missed, met = name in chosen.violations, metric.goal is None and bounds_text(metric)
         table.add_row(
             name,
-            show(before, metric.unit),
-            show(after, metric.unit),
-            ratio_text(after, before),
-            _verdict(metric, before, after, missed=name in chosen.violations),
-            ", ".join(filter(None, (bound_text(metric), metric.goal))),
+            shown(before, metric.unit),
+            shown(after, metric.unit),
+            changed.text,
+            "[red]missed[/red]" if missed else "met" if met else _verdict(changed.verdict),
+            ", ".join(filter(None, (bounds_text(metric), metric.goal))),
         )
     return table
 
@@ -106,8 +82,8 @@ def design_table(problem: Problem, start: Trial | None, chosen: Trial) -> Table:
         unit = problem.parameters[name].unit
         table.add_row(
             name,
-            show(before.get(name), unit),
-            show(value, unit),
+            shown(before.get(name), unit),
+            shown(value, unit),
             ratio_text(value, before.get(name)),
         )
     return table
@@ -119,18 +95,11 @@ def _plain_table(*headers: str) -> Table:
 
     table = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for column in table.columns[1:]:
-        if column.header in {"value", "start", "chosen", "ratio"}:
+        if column.header in {"value", "start", "chosen", "change", "ratio"}:
             column.justify = "right"
     return table
 
 
-def _verdict(metric: Metric, before: float | None, after: float, *, missed: bool) -> str:
-    """Say ``missed`` for a bound not met, else whether an objective became better or worse."""
-    if missed:
-        return "[red]missed[/red]"
-    if metric.goal is None:
-        return "met" if bound_text(metric) else ""
-    if before is None or after == before:
-        return ""
-    better = (after > before) == (metric.goal == "maximize")
-    return "[green]better[/green]" if better else "[yellow]worse[/yellow]"
+def _verdict(verdict: Verdict) -> str:
+    """Colour a word for whoever sees colours."""
+    return {"better": "[green]better[/green]", "worse": "[yellow]worse[/yellow]"}.get(verdict, "")

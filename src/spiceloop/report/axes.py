@@ -6,13 +6,11 @@ import math
 from dataclasses import dataclass
 
 from spiceloop.report.view import StudyView
-from spiceloop.units import format_si
+from spiceloop.units import PLAIN_UNITS, format_si
 
 __all__ = ["MetricAxis", "metric_axes", "shown"]
 
 _LONGEST = 20  # characters of a name or unit on an axis
-# Units that take no SI prefix: 1000 dB is not 1 kdB, and a ratio is no milli anything.
-_NO_PREFIX = {"", "%", "dB", "deg", "°", "°C", "dBm", "dBV", "ppm"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class MetricAxis:
     @property
     def prefixed(self) -> bool:
         """Whether ticks carry SI prefixes."""
-        return self.unit not in _NO_PREFIX
+        return bool(self.unit) and self.unit not in PLAIN_UNITS
 
     def show(self, value: float) -> str:
         """A value with its unit."""
@@ -72,6 +70,6 @@ def shown(value: float | None, unit: str = "", digits: int = 4) -> str:
     """Engineering notation for people; a dash for what is missing."""
     if value is None or math.isnan(value):
         return "–"
-    if unit in _NO_PREFIX:
-        return f"{value:.{digits}g} {unit}".rstrip().replace("-", "−")
-    return format_si(value, unit, digits).replace("-", "−")
+    # A ratio is no milli anything, so a number without a unit gets no prefix.
+    text = format_si(value, unit, digits) if unit else f"{value:.{digits}g}"
+    return text.replace("-", "−")

@@ -9,7 +9,7 @@ from spiceloop.report.axes import shown
 from spiceloop.spec.problem import Metric
 from spiceloop.study.trial import Trial
 
-__all__ = ["Change", "Verdict", "bounds_text", "change", "shortfall"]
+__all__ = ["Change", "Verdict", "bounds_text", "change", "ratio_text", "shortfall"]
 
 Verdict = Literal["better", "worse", "same", ""]
 
@@ -46,7 +46,14 @@ def change(metric: Metric, value: float, before: float) -> Change:
         return Change(sign + shown(difference, metric.unit, 3), "", verdict)
     ratio = value / before
     percent = f"{100 * (ratio - 1):+.0f} %".replace("-", "−") if 0.01 < ratio < 10 else ""
-    return Change(f"×{ratio:.3g}", percent, verdict)
+    return Change(ratio_text(value, before), percent, verdict)
+
+
+def ratio_text(value: float | None, before: float | None) -> str:
+    """Write ``×1.24``; empty where a ratio says nothing."""
+    return (
+        "" if value is None or before is None or value * before <= 0 else f"×{value / before:.3g}"
+    )
 
 
 def bounds_text(metric: Metric) -> str:

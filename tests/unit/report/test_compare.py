@@ -5,7 +5,7 @@ import math
 import pytest
 
 from spiceloop.report.axes import shown
-from spiceloop.report.compare import bounds_text, change, shortfall
+from spiceloop.report.compare import bounds_text, change, ratio_text, shortfall
 from spiceloop.spec.problem import Metric
 from spiceloop.study.trial import Origin, Trial, TrialState
 
@@ -42,6 +42,8 @@ def test_bounds_and_by_how_much_they_are_missed() -> None:
     metric = Metric(unit="dB", minimum=60.0, maximum=90.0)
     assert bounds_text(metric) == "60 dB … 90 dB"
     assert bounds_text(Metric(unit="V", maximum=1e-3)) == "≤ 1 mV"
+    assert bounds_text(Metric(unit="dB", minimum=60)) == "≥ 60 dB"
+    assert bounds_text(Metric()) == ""
 
     def trial(value: float) -> Trial:
         missed = {"gain": 0.1} if not 60 <= value <= 90 else {}
@@ -50,6 +52,14 @@ def test_bounds_and_by_how_much_they_are_missed() -> None:
     assert shortfall("gain", metric, trial(57.0)) == "misses by 3 dB"
     assert shortfall("gain", metric, trial(100.0)) == "exceeds by 10 dB"
     assert shortfall("gain", metric, trial(70.0)) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "start", "text"),
+    [(2.0, 1.0, "×2"), (1.0, 3.0, "×0.333"), (1.0, 0.0, ""), (1.0, -1.0, ""), (None, 1.0, "")],
+)
+def test_ratio(value: float | None, start: float | None, text: str) -> None:
+    assert ratio_text(value, start) == text
 
 
 def test_shown() -> None:

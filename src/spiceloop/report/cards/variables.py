@@ -9,6 +9,7 @@ from typing import Any
 from spiceloop.circuit.design_space import Variable
 from spiceloop.report.axes import shown
 from spiceloop.report.cards.base import CannotDrawError, Plot
+from spiceloop.report.compare import ratio_text
 from spiceloop.report.view import StudyView
 
 __all__ = ["make"]
@@ -56,7 +57,7 @@ def _row(view: StudyView, variable: Variable) -> Row:
         "log" if variable.log else "linear",
         shown(start, unit),
         shown(chosen, unit),
-        f"×{chosen / start:.3g}" if start and chosen is not None and chosen / start > 0 else "",
+        ratio_text(chosen, start),
         _at_bound(variable, chosen),
         None if start is None else _place(variable, start),
         None if chosen is None else _place(variable, chosen),
