@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import FailureKind, SimulationError
-from spiceloop.sim.measures import spellings
+from spiceloop.sim.vector_names import spellings
 
 __all__ = ["crash", "failure", "pick_measures", "timeout", "warnings_in"]
 
@@ -40,6 +40,14 @@ _DECK = (
 )
 _MORE_LINES = ("error on line", "mismatch of .subckt")
 
+_OF_EXPRESSIONS = (
+    "undefined parameter",
+    "undefined number",
+    "cannot compute substitute",
+    "expression err",
+)
+_MEASURING = re.compile(r"\s*measurements for ", re.IGNORECASE)
+_SIMULATING = re.compile(r"\s*(circuit:|doing analysis)", re.IGNORECASE)
 _ABORTED = re.compile(r"^\s*(\w+) simulation\(s\) aborted", re.IGNORECASE)
 _REASON = re.compile(r"^\s*doAnalyses:\s*(?:(\w+):)?\s*(.*)", re.IGNORECASE)
 _NO_CONVERGENCE = re.compile(
@@ -77,9 +85,16 @@ def failure(lines: Sequence[str], *, fatal: bool = False) -> SimulationError | N
 def _deck_error(lines: Sequence[str]) -> SimulationError | None:
     text = "\n".join(lines).lower()
     likely = [(words, what) for words, what in _DECK if words[0] in text]
+    measuring = False
     for number, line in enumerate(lines if likely else ()):
         low = line.lower()
+        if _MEASURING.match(line):
+            measuring = True
+        elif _SIMULATING.match(line):
+            measuring = False
         for words, what in likely:
+            if measuring and words[0] in _OF_EXPRESSIONS:
+                continue  # a measure computed from one that failed: it is missing, no more
             if all(word in low for word in words):
                 # The offending card and the reason follow on lines of their own.
                 said = [part.strip() for part in lines[number : number + 6] if part.strip()]

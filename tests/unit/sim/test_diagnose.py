@@ -117,3 +117,22 @@ def test_the_closest_name_is_found_in_any_case_and_given_as_written():
     assert did_you_mean("Wnn", ["Wn", "Lch"]) == " (did you mean 'Wn'?)"
     assert did_you_mean("VDDD", ["vdd"]) == " (did you mean 'vdd'?)"
     assert did_you_mean("x", ["vdd"]) == ""
+
+
+def test_a_measure_computed_from_one_that_failed_is_missing_and_the_deck_is_sound():
+    lines = [
+        "Doing analysis at TEMP = 27.000000 and TNOM = 27.000000",
+        "  Measurements for AC Analysis",
+        "Error: measure  bw  when(WHEN) : out of interval",
+        " .meas ac bw when vdb(out)=3 failed!",
+        "Undefined parameter [bw]",
+        " Expression err: bw*2}",
+        "Cannot compute substitute",
+        "glf                 =  -1.714492e-04 at=  1.000000e+03",
+        "gbw                 =   failed",
+    ]
+    assert diagnose.failure(lines) is None
+    assert scalars_in_text(lines).values == {"glf": -1.714492e-04}
+    later = diagnose.failure([*lines, "Circuit: next", "Undefined parameter [w]"])
+    assert later is not None
+    assert later.kind is DECK
