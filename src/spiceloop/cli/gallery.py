@@ -38,8 +38,6 @@ class Example:
 
 def examples() -> dict[str, Example]:
     """Return the examples by name, in alphabetical order."""
-    from importlib.resources import files
+    from spiceloop.examples import names, path
 
-    home = Path(str(files("spiceloop.examples")))
-    folders = sorted(p.parent for p in home.glob("*/problem.yaml"))
-    return {folder.name: Example(folder.name, folder) for folder in folders}
+    return {name: Example(name, path(name)) for name in names()}

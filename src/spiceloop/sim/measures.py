@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from spiceloop.errors import UnitError
+from spiceloop.sim.vector_names import spellings
 from spiceloop.units import parse_spice
 
-__all__ = ["Scalars", "merge", "normal_name", "scalars_in_text", "spellings"]
+__all__ = ["Scalars", "merge", "normal_name", "scalars_in_text"]
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)"
 _PAIR = re.compile(
@@ -116,14 +117,3 @@ def merge(
 
 def _same(exact: float, printed: float) -> bool:
     return math.isclose(exact, printed, rel_tol=_CLOSE)
-
-
-def spellings(name: str) -> tuple[str, ...]:
-    """Other names of the same vector: ``v(out)`` for out, ``i(vdd)`` for vdd#branch, and back."""
-    if name.startswith("v(") and name.endswith(")"):
-        return (name[2:-1],)
-    if name.startswith("i(") and name.endswith(")"):
-        return (f"{name[2:-1]}#branch",)
-    if name.endswith("#branch"):
-        return (f"i({name[:-7]})",)
-    return (f"v({name})",)

@@ -11,8 +11,9 @@ from spiceloop.circuit.deck import Deck
 from spiceloop.errors import SimulationError
 from spiceloop.sim import diagnose
 from spiceloop.sim.base import SimResult
-from spiceloop.sim.measures import merge, normal_name, scalars_in_text, spellings
+from spiceloop.sim.measures import merge, normal_name, scalars_in_text
 from spiceloop.sim.rawfile import Array, RawVector, read_raw
+from spiceloop.sim.vector_names import is_asked, spellings
 from spiceloop.sim.waves import Plot, Waves
 
 __all__ = ["QUIT_COMMANDS", "Table", "Vectors", "conclude", "read_raw_tables", "wanted_vectors"]
@@ -140,18 +141,10 @@ def _waves(deck: Deck, tables: Iterable[Table], wanted: frozenset[str]) -> Waves
         if table.name in ("", "const") or not names:
             continue
         scale = names[0]
-        chosen = [n for n in names if "*" in wanted or _asked(n, wanted)]
+        chosen = [n for n in names if is_asked(n, wanted)]
         if not chosen:
             continue
         vectors = {n: table.vectors[n] for n in dict.fromkeys([scale, *chosen])}
         kind = table.name.rstrip("0123456789")
         plots.append(Plot(table.name, kind, scale, vectors, title))
     return Waves(tuple(plots))
-
-
-def _asked(name: str, wanted: frozenset[str]) -> bool:
-    return (
-        name in wanted
-        or f"v({name})" in wanted
-        or (name.endswith("#branch") and f"i({name[:-7]})" in wanted)
-    )

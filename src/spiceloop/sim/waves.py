@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from spiceloop.sim.vector_names import spellings
+
 __all__ = ["Plot", "Waves"]
 
 Array = npt.NDArray[np.float64] | npt.NDArray[np.complex128]
@@ -28,7 +30,7 @@ class Plot:
     title: str = ""
 
     def __getitem__(self, name: str) -> Array:
-        for key in _spellings(name):
+        for key in _all_names(name):
             if key in self.vectors:
                 return self.vectors[key]
         raise KeyError(
@@ -36,7 +38,7 @@ class Plot:
         )
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(k in self.vectors for k in _spellings(name))
+        return isinstance(name, str) and any(k in self.vectors for k in _all_names(name))
 
     @property
     def x(self) -> Array:
@@ -79,12 +81,6 @@ class Waves:
         return found[-1]
 
 
-def _spellings(name: str) -> tuple[str, ...]:
+def _all_names(name: str) -> tuple[str, ...]:
     key = name.lower()
-    if key.startswith("v(") and key.endswith(")"):
-        return (key, key[2:-1])
-    if key.startswith("i(") and key.endswith(")"):
-        return (key, key[2:-1] + "#branch")
-    if key.endswith("#branch"):
-        return (key, f"i({key[:-7]})")
-    return (key, f"v({key})")
+    return (key, *spellings(key))

@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 from spiceloop.errors import SetupError
 from spiceloop.sim.libngspice import LibNgspice
+from spiceloop.sim.vector_names import is_asked
 
 __all__ = ["main"]
 
@@ -103,13 +104,12 @@ class _Worker:
         A vector of length one always travels, inside the header; longer ones if asked for.
         """
         wanted = frozenset(request["vectors"])
-        every = "*" in wanted
         plots: list[Any] = []
         parts: list[memoryview] = []
         for plot in reversed(self.ngspice.plots()):
             vectors: list[Any] = []
             names = self.ngspice.vectors(plot)[::-1]  # the scale first
-            keep = every or any(_matches(name, wanted) for name in names)
+            keep = any(is_asked(name, wanted) for name in names)
             for position, name in enumerate(names):
                 found = self.ngspice.vector(f"{plot}.{name}")
                 if found is None:
@@ -117,7 +117,7 @@ class _Worker:
                 is_complex, length, data = found
                 if length == 1:
                     vectors.append((name, is_complex, 1, data.cast("d").tolist()))
-                elif every or (keep and position == 0) or _matches(name, wanted):
+                elif (keep and position == 0) or is_asked(name, wanted):
                     vectors.append((name, is_complex, length, None))
                     parts.append(data)
             plots.append((plot, vectors))
@@ -132,15 +132,6 @@ class _Worker:
 
 
 _NO_MORE = 77  # exit status of a child that found the request pipe closed
-
-
-def _matches(name: str, wanted: frozenset[str]) -> bool:
-    key = name.lower()
-    return bool(wanted) and (
-        key in wanted
-        or f"v({key})" in wanted
-        or (key.endswith("#branch") and f"i({key[:-7]})" in wanted)
-    )
 
 
 def _die_with(parent: int) -> None:
