@@ -85,7 +85,8 @@ class Progress:
         """One finished trial as one line of a log."""
         head = f"[{self.board.ended}/{self.board.total}] trial {trial.number} {trial.origin}"
         if trial.failure is not None:
-            return f"{head}: failed, {trial.failure.kind}: {trial.failure.message}"
+            said = f" (ngspice said: {trial.failure.line})" if trial.failure.line else ""
+            return f"{head}: failed, {trial.failure.kind}: {trial.failure.message}{said}"
         values = "  ".join(
             f"{name} {shown(trial.metrics[name], m.unit)}"
             for name, m in self.board.problem.objectives.items()

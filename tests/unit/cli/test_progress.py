@@ -132,3 +132,15 @@ def test_drawing_shows_all_that_was_promised(board: Scoreboard) -> None:
         "failed: 1 timeout", "thinking 0 s, simulating 1 s", "last failure: trial 2: timeout",
     ):  # fmt: skip
         assert word in text
+
+
+def test_a_failed_trial_is_told_with_the_line_of_ngspice(board: Scoreboard) -> None:
+    trial = Trial(
+        1, TrialState.FAILED, Origin.INITIAL, {"w": 1e-5},
+        failure=Failure("deck", "undefined parameter", "Undefined parameter [bw]"),
+    )  # fmt: skip
+    board.add(trial)
+    progress = Progress(board)
+    assert progress._line(trial).endswith(
+        "failed, deck: undefined parameter (ngspice said: Undefined parameter [bw])"
+    )
