@@ -165,7 +165,7 @@ class Problem(_Model):
     conditions: dict[Name, Number] = Field(default_factory=dict)  # fixed .params; temperature in °C
     parameters: dict[Name, Parameter] = Field(min_length=1)
     metrics: dict[Name, Metric] = Field(min_length=1)
-    # file.py:function for the report's further figures; what they are given: report/view.py
+    # file.py:function for the report's further figures; what they are given: see report/figures.py
     figures: tuple[str, ...] = ()
 
     _folder: Path = PrivateAttr(default_factory=Path)
@@ -252,10 +252,13 @@ class Problem(_Model):
 
     def violations(self, metrics: dict[str, float]) -> dict[str, float]:
         """Constraints not met: metric → excess relative to its bound (to 1 for a bound of 0)."""
-        found = {}
-        for name, m in self.metrics.items():
-            value = metrics[name]
-            for bound, sign in ((m.minimum, 1.0), (m.maximum, -1.0)):
-                if bound is not None and sign * (bound - value) > 0:
-                    found[name] = sign * (bound - value) / (abs(bound) or 1.0)
-        return found
+        return {name: excess for name, excess in self.excesses(metrics) if excess > 0}
+
+    def excesses(self, metrics: dict[str, float]) -> list[tuple[str, float]]:
+        """Every bound in file order, minimum first: metric and excess as above, ≤ 0 if met."""
+        return [
+            (name, sign * (bound - metrics[name]) / (abs(bound) or 1.0))
+            for name, m in self.metrics.items()
+            for bound, sign in ((m.minimum, 1.0), (m.maximum, -1.0))
+            if bound is not None
+        ]

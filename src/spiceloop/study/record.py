@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-__all__ = ["BATCH", "distributions", "from_frozen", "history_of", "queued", "rebuild", "slacks"]
+__all__ = ["BATCH", "distributions", "from_frozen", "history_of", "queued", "rebuild"]
 
 BATCH = "spiceloop:batch"  # system attribute: the rest of a batch, on its first trial
 
@@ -44,17 +44,6 @@ def distributions(problem: Problem) -> dict[str, BaseDistribution]:
         )
         for v in problem.space.variables
     }
-
-
-def slacks(problem: Problem, metrics: dict[str, float]) -> dict[str, float]:
-    """Return each bound's excess relative to it (to 1 for a bound of 0); ≤ 0 where it is met."""
-    found = {}
-    for name, m in problem.metrics.items():
-        if m.minimum is not None:
-            found[f"{name}.minimum"] = (m.minimum - metrics[name]) / (abs(m.minimum) or 1.0)
-        if m.maximum is not None:
-            found[f"{name}.maximum"] = (metrics[name] - m.maximum) / (abs(m.maximum) or 1.0)
-    return found
 
 
 def from_frozen(frozen: FrozenTrial) -> Trial | None:

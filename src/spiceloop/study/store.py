@@ -32,7 +32,6 @@ from spiceloop.study.record import (
     history_of,
     queued,
     rebuild,
-    slacks,
 )
 from spiceloop.study.storage import open_storage, safe_url, storage_errors
 from spiceloop.study.trial import Failure, Origin, Trial, TrialState
@@ -304,7 +303,9 @@ class Study:
                 put("metrics", metrics)
                 put("violations", violations)
                 self._storage.set_trial_system_attr(
-                    self._ids[number], "constraints", list(slacks(problem, metrics).values())
+                    self._ids[number],
+                    "constraints",
+                    [excess for _, excess in problem.excesses(metrics)],
                 )
                 trial = replace(
                     trial, state=TrialState.DONE, metrics=metrics, violations=violations
