@@ -39,7 +39,7 @@ from spiceloop.study.trial import Failure, Origin, Trial, TrialState
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["Settings", "Study", "study_names"]
+__all__ = ["Settings", "Study"]
 
 _SETTINGS = "spiceloop"
 _FINGERPRINT, _OWNER = "spiceloop:fingerprint", "spiceloop:owner"
@@ -58,15 +58,6 @@ class Settings:
     simulator: str = "ngspice-lib"
     problem_file: str = ""  # absolute, so that a study alone is enough to resume
     versions: Mapping[str, str] = field(default_factory=dict)
-
-
-def study_names(url: str) -> list[str]:
-    """Return the names of the studies at ``url``. Raises `StudyError` where there is no file."""
-    storage = open_storage(url, must_exist=True)
-    try:
-        return _names(storage, url)
-    finally:
-        _disconnect(storage)
 
 
 def _names(storage: BaseStorage, url: str) -> list[str]:

@@ -13,7 +13,7 @@ from spiceloop.circuit.pdk.cards import logical_lines, parse_card, split_paramet
 from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
 from spiceloop.errors import SetupError
 
-__all__ = ["Library", "Subcircuit", "library_files", "read_library", "section_names"]
+__all__ = ["Library", "Subcircuit", "read_library", "section_names"]
 
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -137,14 +137,6 @@ def _expand(lines: Iterator[str], folder: Path, used: list[Path]) -> Iterator[st
             yield from _expand(_section(path, words[2].lower()), path.parent, used)
         else:
             yield line
-
-
-def library_files(library: Path, section: str) -> list[Path]:
-    """Every file that a section reads, the library itself first."""
-    used = [library]
-    for _ in _expand(_section(library, section), library.parent, used):
-        pass
-    return used
 
 
 def read_library(library: Path, section: str) -> tuple[Library, list[Path]]:
