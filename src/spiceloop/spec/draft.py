@@ -69,7 +69,7 @@ def draft_problem(
     lines = [
         f"# Drafted from {deck.name}. Edit what is marked TODO, then: spiceloop check THIS_FILE",
         f"name: {name}",
-        f"description: {json.dumps(netlist.title.lstrip("* "), ensure_ascii=False)}",
+        f"description: {json.dumps(netlist.title.lstrip('* '), ensure_ascii=False)}",
     ]
     if sky130:
         lines += ["pdk: sky130"]
