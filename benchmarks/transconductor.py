@@ -2,7 +2,7 @@
 
     python benchmarks/transconductor.py                     # the main method, 10 seeds
     python benchmarks/transconductor.py --optimizer sobol --optimizer gpsampler
-    python benchmarks/transconductor.py --targets           # the ratios as bounds of the problem
+    python benchmarks/transconductor.py --targets ratios    # the ratios as bounds of the problem
     python benchmarks/transconductor.py --summary           # table and figure of what there is
 
 Every run is an ordinary study: the start design as trial 0, then 10 quasi-random and 25

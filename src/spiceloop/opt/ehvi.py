@@ -25,8 +25,7 @@ from spiceloop.opt.threads import one_thread
 
 __all__ = ["Ehvi"]
 
-# Raw points over the box, and near good designs; L-BFGS-B restarts and steps. More of each changed
-# nothing measurable on the transconductor, see benchmarks/NOTES.md.
+# Raw points over the box, and near good designs; L-BFGS-B restarts and steps.
 _RAW, _NEAR, _RESTARTS, _STEPS = 2048, 1024, 16, 100
 # Three trials of four search a box of this width around one of the three best designs.
 _BOX_WIDTH, _CENTRES = 0.4, 3

@@ -7,6 +7,7 @@ import pytest
 
 from spiceloop.circuit.design_space import DesignSpace, Variable
 from spiceloop.opt import Constraint, Goal, History, Task
+from spiceloop.opt.outputs import improvement_reference
 from spiceloop.opt.pareto import (
     feasible_mask,
     hypervolume,
@@ -98,6 +99,32 @@ def test_hypervolume_history_counts_feasible_trials_only_and_never_falls() -> No
     assert curve[1] == curve[0] == curve[2]
     # The last: range 0.1 against a reference of 0, power two decades below the start.
     assert curve[3] == pytest.approx(0.2 * np.log(10) + 0.1 * np.log(100))
+
+
+def history_of(metrics: np.ndarray, start: int | None) -> History:
+    x = np.random.default_rng(0).random((len(metrics), 2))
+    failed = np.isnan(metrics[:, 0])
+    return History(x, metrics, NAMES, failed, np.empty((0, 2)), len(metrics), start)
+
+
+def test_improvement_is_counted_from_a_little_behind_a_feasible_start() -> None:
+    none = np.full(2, np.inf)
+    found = improvement_reference(TASK, history_of(METRICS, start=0), none)
+    assert found == pytest.approx([-0.2 + 0.15 * 0.2, np.log(1e-3) + 0.15 * np.log(10)])
+    # The bound of a goal's metric goes before the start.
+    bounded = improvement_reference(TASK, history_of(METRICS, start=0), np.array([-0.3, np.inf]))
+    assert bounded[0] == -0.3
+    assert bounded[1] == found[1]
+
+
+@pytest.mark.parametrize("start", [None, 1, 2])  # no start, an infeasible one, a failed one
+def test_improvement_without_a_good_start_is_counted_from_behind_most_trials(
+    start: int | None,
+) -> None:
+    found = improvement_reference(TASK, history_of(METRICS, start), np.full(2, np.inf))
+    finished = losses(TASK, METRICS, NAMES)[[0, 1, 3]]
+    assert (found >= np.percentile(finished, 75, axis=0)).all()
+    assert (found > finished[[0, 2]].max(axis=0)).all()
 
 
 def test_hypervolume_of_nothing_is_zero() -> None:
