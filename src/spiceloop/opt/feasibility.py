@@ -18,8 +18,12 @@ from spiceloop.opt.pareto import Mask
 
 __all__ = ["FailureModel"]
 
-# Label noise (variance): two neighbours may well differ at the edge of convergence.
-_LABEL_NOISE = 1e-2
+# Variance of the labels' noise. Large for the fit: labels jump at an edge, and a fit that had to
+# follow the jump exactly would choose length scales so short that a failure taught nothing of the
+# designs a step away. Smaller for the prediction, so that many failures add up to certainty.
+_FIT_NOISE, _LABEL_NOISE = 0.3, 0.05
+# Variance of the threshold; keeps the odds of a label finite.
+_SLACK = 1e-2
 
 
 class FailureModel:
@@ -28,7 +32,7 @@ class FailureModel:
     def __init__(self, x: Tensor, failed: Tensor) -> None:
         """Learn from designs ``x`` (n, d) and flags ``failed`` (n,)."""
         labels = torch.where(failed, -1.0, 1.0).to(x).unsqueeze(1)
-        fitted = fit_surrogate(x, labels)
+        fitted = fit_surrogate(x, labels, noise=_FIT_NOISE)
         # Far from all data the share of finished trials holds; near a failure its label does.
         share = labels.mean(0)
         noise = torch.full((1,), _LABEL_NOISE, dtype=x.dtype)
@@ -42,5 +46,4 @@ class FailureModel:
     def log_probability(self, points: Tensor) -> Tensor:
         """Return log P(finishes), shape (b,), at ``points`` (b, d)."""
         mean, sd = self._model.predict(points)
-        # One label unit of slack turns ±1 into odds that a few more trials can overturn.
-        return log_ndtr(mean.squeeze(1) / (sd.squeeze(1).square() + _LABEL_NOISE).sqrt())
+        return log_ndtr(mean.squeeze(1) / (sd.squeeze(1).square() + _SLACK).sqrt())

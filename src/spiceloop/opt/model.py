@@ -77,10 +77,11 @@ class Surrogate:
         )
 
 
-def fit_surrogate(x: Tensor, y: Tensor) -> Surrogate:
+def fit_surrogate(x: Tensor, y: Tensor, noise: float = _NOISE) -> Surrogate:
     """Fit to designs ``x`` (n, d) in the unit cube and standardised outputs ``y`` (n, m).
 
-    Falls back to the prior's length scales, with a log line, where the fit fails.
+    ``noise`` is the known variance of the outputs. Falls back to the prior's length scales, with a
+    log line, where the fit fails.
     """
     m = y.shape[1]
     kernel = get_covar_module_with_dim_scaled_prior(
@@ -89,7 +90,7 @@ def fit_surrogate(x: Tensor, y: Tensor) -> Surrogate:
         use_rbf_kernel=False,
     )
     model = SingleTaskGP(
-        x, y, torch.full_like(y, _NOISE), covar_module=kernel, outcome_transform=None
+        x, y, torch.full_like(y, noise), covar_module=kernel, outcome_transform=None
     )
     with warnings.catch_warnings(), torch.random.fork_rng():
         # Input-scaling hints and restarts of the fit; what matters ends in the log below.
@@ -107,5 +108,5 @@ def fit_surrogate(x: Tensor, y: Tensor) -> Surrogate:
         model.mean_module.constant.detach().reshape(m),
         x,
         y,
-        torch.full((m,), _NOISE, dtype=y.dtype),
+        torch.full((m,), noise, dtype=y.dtype),
     )
