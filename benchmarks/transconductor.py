@@ -208,15 +208,20 @@ def draw(runs: dict[str, list[dict[str, Any]]], file: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
-    for name, seeds in runs.items():
-        length = min(len(run["metrics"]) for run in seeds)
-        curves = np.array([volumes(run)[:length] for run in seeds])
-        low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
-        (line,) = ax.plot(middle, label=f"{name} ({len(seeds)} seeds)")
-        ax.fill_between(np.arange(length), low, high, color=line.get_color(), alpha=0.2, lw=0)
-    ax.set(xlabel="trial", ylabel="hypervolume", title="Transconductor, median and quartiles")
-    ax.legend()
+    # Runs of the plain problem can be compared with each other; the others are other problems.
+    plain = {name: seeds for name, seeds in runs.items() if name in OPTIMIZERS}
+    other = {name: seeds for name, seeds in runs.items() if name not in OPTIMIZERS}
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
+    for ax, title, group in ((axes[0], "as shipped", plain), (axes[1], "variants", other)):
+        for name, seeds in group.items():
+            length = min(len(run["metrics"]) for run in seeds)
+            curves = np.array([volumes(run)[:length] for run in seeds])
+            low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
+            (line,) = ax.plot(middle, label=f"{name} ({len(seeds)} seeds)")
+            ax.fill_between(np.arange(length), low, high, color=line.get_color(), alpha=0.2, lw=0)
+        ax.set(xlabel="trial", title=f"Transconductor, {title}: median and quartiles")
+        ax.legend(loc="upper left")
+    axes[0].set_ylabel("hypervolume")
     figure.savefig(file, dpi=150)
     plt.close(figure)
 

@@ -16,17 +16,15 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from botorch.utils.multi_objective.box_decompositions.non_dominated import (
     FastNondominatedPartitioning,
 )
 from botorch.utils.multi_objective.pareto import is_non_dominated
-from botorch.utils.safe_math import log1mexp, log_fatplus, logmeanexp
-from scipy.stats import norm, qmc
+from botorch.utils.safe_math import log1mexp
 from torch import Tensor
 
-__all__ = ["LogEhvi", "LogViolationReduction", "log_probability_between", "thin_front"]
+__all__ = ["LogEhvi", "log_probability_between", "thin_front"]
 
 # Stands for log 0: adds nothing to any sum, and its gradient is zero rather than NaN.
 _LOG_ZERO = -1e30
@@ -34,10 +32,6 @@ _LOG_ZERO = -1e30
 # like n^(k/2): beyond these, the cutting alone takes more than a second.
 _LARGEST_FRONT = {1: 10_000, 2: 400, 3: 150, 4: 70, 5: 45, 6: 25, 7: 16}
 _LARGEST_FRONT_BEYOND = 10
-# Normal samples of the violation: a power of two, as Sobol points want.
-_SAMPLES = 64
-# Width, in standardised units, over which the improvement's corner is rounded.
-_ROUNDING = 1e-2
 
 
 class LogEhvi:
@@ -91,38 +85,6 @@ def log_probability_between(mean: Tensor, sd: Tensor, lower: Tensor, upper: Tens
         elif high.isfinite():
             total = total + torch.special.log_ndtr((high - m) / s)
     return total
-
-
-class LogViolationReduction:
-    """Log of the expected reduction of the total violation of bounds, to maximize.
-
-    For the time before the first feasible design. Where several bounds are far away, the
-    probability of meeting them all rewards ignorance: it prefers designs of which nothing is known
-    to those that come closer. Expected improvement of the summed violation asks for the latter.
-    Fixed quasi-random samples; the rounding is that of the log acquisitions of Ament et al. 2023.
-
-    Args:
-        known: outputs (n, m) of the finished trials.
-        lower: bounds (m,), minus infinity where there is none.
-        upper: bounds (m,), infinity where there is none.
-    """
-
-    def __init__(self, known: Tensor, lower: Tensor, upper: Tensor) -> None:
-        self._lower, self._upper = lower, upper
-        sobol = qmc.Sobol(len(lower), rng=np.random.default_rng(0)).random(_SAMPLES)
-        self._normal = torch.as_tensor(norm.ppf(sobol.clip(1e-6, 1 - 1e-6)))
-        self._best = self._violation(known).min()
-
-    def _violation(self, outputs: Tensor) -> Tensor:
-        over = (outputs - self._upper).clamp_min(0.0)
-        under = (self._lower - outputs).clamp_min(0.0)
-        return (over + under).sum(dim=-1)
-
-    def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
-        """Return values (b,) for posterior means and standard deviations (b, m)."""
-        samples = mean + sd * self._normal[:, None, :]  # (s, b, m)
-        gain = self._best - self._violation(samples)
-        return logmeanexp(log_fatplus(gain, tau=_ROUNDING), dim=0)
 
 
 def thin_front(front: Tensor, most: int) -> Tensor:

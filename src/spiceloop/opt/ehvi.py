@@ -2,9 +2,7 @@
 
 S. Daulton, M. Balandat, E. Bakshy, "Differentiable Expected Hypervolume Improvement for Parallel
 Multi-Objective Bayesian Optimization", NeurIPS 2020, in the forms that `model` and `acquisition`
-state; searched in boxes around good designs in turn, a simple form of the trust regions of
-S. Daulton, D. Eriksson, M. Balandat, E. Bakshy, "Multi-Objective Bayesian Optimization over
-High-Dimensional Search Spaces", UAI 2022.
+state. Before the first feasible design the probability of feasibility alone is maximized.
 """
 
 from __future__ import annotations
@@ -13,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spiceloop.opt.acquisition import LogEhvi, LogViolationReduction, log_probability_between
+from spiceloop.opt.acquisition import LogEhvi, log_probability_between
 from spiceloop.opt.base import Floats, History, Task
 from spiceloop.opt.feasibility import FailureModel
 from spiceloop.opt.model import Surrogate, fit_surrogate
 from spiceloop.opt.outputs import Outputs, model_outputs
 from spiceloop.opt.pick import Taken, fill
-from spiceloop.opt.search import Acquisition, Box, climb, climb_on_grid, raw_points
+from spiceloop.opt.search import Acquisition, climb, climb_on_grid, raw_points
 from spiceloop.opt.sobol import Sobol
 from spiceloop.opt.threads import one_thread
 
@@ -27,8 +25,6 @@ __all__ = ["Ehvi"]
 
 # Raw points over the box, and near good designs; L-BFGS-B restarts and steps.
 _RAW, _NEAR, _RESTARTS, _STEPS = 2048, 1024, 16, 100
-# Three trials of four search a box of this width around one of the three best designs.
-_BOX_WIDTH, _CENTRES = 0.4, 3
 # New points are looked for near so many good designs.
 _GOOD = 8
 
@@ -67,11 +63,10 @@ def _guided(task: Task, history: History, found: Floats, n: int, seed: int) -> F
     pending = np.vstack([history.pending, found])
     good = _good(outputs)
     points = []
-    for turn in range(history.n_asked + len(found), history.n_asked + len(found) + n):
+    for _ in range(n):
         acquisition = build_acquisition(outputs, model, failures, pending)
-        box = _box(good, turn)
-        raw = raw_points(good, _RAW, _NEAR, box, rng)
-        ends = climb(acquisition, raw, box, restarts=_RESTARTS, max_steps=_STEPS)[0]
+        raw = raw_points(good, _RAW, _NEAR, rng)
+        ends = climb(acquisition, raw, restarts=_RESTARTS, max_steps=_STEPS)[0]
         point = fill(taken, climb_on_grid(acquisition, ends, task.space), rng)
         points.append(point)
         pending = np.vstack([pending, point])
@@ -83,13 +78,13 @@ def build_acquisition(
 ) -> Acquisition:
     """Return the function to maximize, of points (b, d).
 
-    With a feasible trial, log EHVI + log P(other bounds met) + log P(the simulation finishes),
-    where a bounded goal's bound is its reference; before the first feasible one, the expected
-    reduction of the total violation in place of the first two. A pending design counts as giving
-    what the model predicts.
+    With a feasible trial, log EHVI + log P(other bounds met) + log P(the simulation finishes); a
+    bounded goal's bound is its reference. Before the first feasible one, the probability of
+    meeting every bound in place of the first two. A pending design counts as giving what the model
+    predicts.
     """
     k = len(outputs.reference)
-    lower, upper = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)
+    lower, upper = torch.as_tensor(outputs.lower), torch.tensor(outputs.upper)
     front = torch.as_tensor(outputs.front)
     if len(pending):
         model = model.believing(torch.as_tensor(pending))
@@ -97,33 +92,20 @@ def build_acquisition(
         met = ((believed >= lower) & (believed <= upper)).all(dim=1)
         front = torch.cat([front, believed[met, :k]])
     seek = not outputs.feasible.any() and outputs.constrained
-    reduction = LogViolationReduction(model.y, lower, upper) if seek else None
-    ehvi = LogEhvi(front, torch.as_tensor(outputs.reference))
-    others = upper.clone()
-    others[:k] = torch.inf
+    ehvi = None if seek else LogEhvi(front, torch.as_tensor(outputs.reference))
+    if ehvi is not None:
+        upper[:k] = torch.inf
 
     def acquisition(points: Tensor) -> Tensor:
         mean, sd = model.predict(points)
-        if reduction is not None:
-            value = reduction(mean, sd)
-        else:
-            value = ehvi(mean[:, :k], sd[:, :k])
-            value = value + log_probability_between(mean, sd, lower, others)
+        value = log_probability_between(mean, sd, lower, upper)
+        if ehvi is not None:
+            value = value + ehvi(mean[:, :k], sd[:, :k])
         if failures is not None:
             value = value + failures.log_probability(points)
         return value
 
     return acquisition
-
-
-def _box(good: Floats, turn: int) -> Box:
-    """Return where trial number ``turn`` searches: around a good design, or everywhere."""
-    which = turn % (_CENTRES + 1)
-    if which == _CENTRES:
-        return np.zeros(good.shape[1]), np.ones(good.shape[1])
-    centre = good[which % len(good)]
-    half = _BOX_WIDTH / 2
-    return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)
 
 
 def _good(outputs: Outputs) -> Floats:

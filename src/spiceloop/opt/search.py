@@ -20,13 +20,11 @@ from torch import Tensor
 from spiceloop.circuit.design_space import DesignSpace
 from spiceloop.opt.base import Floats
 
-__all__ = ["Acquisition", "Box", "climb", "climb_on_grid", "raw_points"]
+__all__ = ["Acquisition", "climb", "climb_on_grid", "raw_points"]
 
 log = logging.getLogger(__name__)
 
 Acquisition = Callable[[Tensor], Tensor]
-# Lower and upper corner, each (d,).
-Box = tuple[Floats, Floats]
 
 # Points evaluated at once; bounds the memory where the hypervolume has thousands of boxes.
 _CHUNK = 256
@@ -38,23 +36,20 @@ _STEPS = (0.02, 0.07, 0.2)
 _SHARES = (0.2, 0.5, 1.0)
 
 
-def raw_points(
-    good: Floats, n_sobol: int, n_near: int, box: Box, rng: np.random.Generator
-) -> Floats:
-    """Return ``n_sobol`` Sobol points of the box and ``n_near`` steps away from ``good`` (g, d)."""
-    low, high = box
+def raw_points(good: Floats, n_sobol: int, n_near: int, rng: np.random.Generator) -> Floats:
+    """Return ``n_sobol`` Sobol points and ``n_near`` steps away from ``good`` designs (g, d)."""
     d = good.shape[1]
-    sobol = low + (high - low) * qmc.Sobol(d, rng=rng).random(n_sobol)
+    sobol = qmc.Sobol(d, rng=rng).random(n_sobol)
     centre = good[rng.integers(len(good), size=n_near)]
     moved = rng.random((n_near, d)) < rng.choice(_SHARES, (n_near, 1))
     step = rng.choice(_STEPS, (n_near, 1)) * rng.standard_normal((n_near, d))
-    return np.vstack([sobol, np.clip(centre + moved * step, low, high)])
+    return np.vstack([sobol, np.clip(centre + moved * step, 0.0, 1.0)])
 
 
 def climb(
-    acquisition: Acquisition, raw: Floats, box: Box, *, restarts: int, max_steps: int
+    acquisition: Acquisition, raw: Floats, *, restarts: int, max_steps: int
 ) -> tuple[Floats, Floats]:
-    """Climb inside the box from the best of ``raw`` (r, d). Returns points and values, best first.
+    """Climb from the best of ``raw`` (r, d). Returns points and values, best first.
 
     Half of the restarts are the best raw points, the other half the best of equal slices of them,
     in the order given, so that no one region takes every restart.
@@ -72,8 +67,8 @@ def climb(
             ends, _ = gen_candidates_scipy(
                 begin,
                 lambda x: acquisition(x.squeeze(1)),  # type: ignore[arg-type]
-                lower_bounds=torch.as_tensor(box[0]),
-                upper_bounds=torch.as_tensor(box[1]),
+                lower_bounds=0.0,
+                upper_bounds=1.0,
                 options={"maxiter": max_steps},
             )
         except (OptimizationGradientError, RuntimeError) as error:

@@ -11,7 +11,6 @@ from scipy.stats import norm
 
 from spiceloop.opt.acquisition import (
     LogEhvi,
-    LogViolationReduction,
     log_probability_between,
     thin_front,
 )
@@ -125,31 +124,6 @@ def test_probability_of_a_hopeless_bound_keeps_its_slope() -> None:
     assert torch.isfinite(value).all()
     assert gradient[0] > 10
     assert gradient[1] < -10
-
-
-def test_violation_reduction_matches_samples() -> None:
-    known = torch.tensor([[3.0, 0.0], [2.0, 1.5]], dtype=torch.double)
-    lower = torch.tensor([-np.inf, 0.5], dtype=torch.double)
-    upper = torch.tensor([1.0, np.inf], dtype=torch.double)
-    mean, sd = (torch.tensor([row], dtype=torch.double) for row in ([1.5, 0.4], [0.6, 0.3]))
-    f = np.random.default_rng(0).normal(mean[0], sd[0], size=(20_000, 2))
-    violation = np.maximum(f[:, 0] - 1.0, 0) + np.maximum(0.5 - f[:, 1], 0)
-    expected = np.maximum(1.0 - violation, 0).mean()  # the best known violates by 1
-    found = LogViolationReduction(known, lower, upper)(mean, sd).exp().item()
-    assert found == pytest.approx(expected, rel=0.05)
-
-
-def test_violation_reduction_prefers_coming_closer_to_knowing_nothing() -> None:
-    """What the probability of feasibility gets wrong, see the class."""
-    known = torch.full((1, 2), 8.0, dtype=torch.double)
-    lower = torch.full((2,), -torch.inf, dtype=torch.double)
-    upper = torch.zeros(2, dtype=torch.double)
-    mean = torch.tensor([[6.0, 6.0], [9.0, 9.0]], dtype=torch.double)
-    sd = torch.tensor([[0.3, 0.3], [2.0, 2.0]], dtype=torch.double)
-    closer, unknown = LogViolationReduction(known, lower, upper)(mean, sd)
-    assert closer > unknown
-    probability = log_probability_between(mean, sd, lower, upper)
-    assert probability[0] < probability[1]
 
 
 def test_a_thinned_front_dominates_the_whole_one() -> None:
