@@ -16,7 +16,7 @@ PIP  := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c co
 .PHONY: help demo test test-slow lint types docs smoke check clean system
 
 help:  ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "%-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run  ## install everything, size the transconductor, write the report
 	$(BIN)/spiceloop size transconductor --out runs/transconductor-$(shell date +%Y%m%d-%H%M%S) $(ARGS)
