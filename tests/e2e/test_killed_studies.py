@@ -113,15 +113,17 @@ def killed_ten_times(tmp_path: Path, optimizer: str, scheme: str, trials: int, i
 
 
 def test_ten_kills_at_random_moments_then_the_study_is_as_if_there_were_none(tmp_path):
-    killed_ten_times(tmp_path, "sobol", "sqlite", trials=24, initial=24)
+    # Many trials, so that ten kills come before the budget is spent on a fast machine too.
+    killed_ten_times(tmp_path, "sobol", "sqlite", trials=120, initial=120)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("optimizer", "scheme"), [("ehvi", "sqlite"), ("sobol", "journal"), ("tpe", "sqlite")]
+    ("optimizer", "scheme", "trials"),
+    [("ehvi", "sqlite", 30), ("sobol", "journal", 300), ("tpe", "sqlite", 100)],
 )
-def test_ten_kills_with_other_optimizers_and_storages(tmp_path, optimizer, scheme):
-    killed_ten_times(tmp_path, optimizer, scheme, trials=26, initial=4)
+def test_ten_kills_with_other_optimizers_and_storages(tmp_path, optimizer, scheme, trials):
+    killed_ten_times(tmp_path, optimizer, scheme, trials=trials, initial=4)
 
 
 def test_ctrl_c_ends_the_workers_and_leaves_a_study_to_resume(tmp_path):
