@@ -24,7 +24,7 @@ demo: $(VENV)/.run  ## install everything, size the transconductor, write the re
 test: $(VENV)/.dev  ## install everything, run the tests
 	$(BIN)/pytest -q -n 2 $(ARGS)
 
-test-slow: $(VENV)/.dev  ## the slow tier too (leaks, long fault runs, all corners)
+test-slow: $(VENV)/.dev  ## the slow tier too (more kills and storages, the binned library)
 	$(BIN)/pytest -q -n 2 --slow $(ARGS)
 
 lint: $(VENV)/.dev  ## style, and which part may import which

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from spiceloop.opt.base import Floats, History, Task
+from spiceloop.opt.base import Floats, Task
 from spiceloop.opt.transform import column, metric_scales
 from spiceloop.opt.volume import volume_trace
 
 __all__ = [
     "feasible_mask",
     "hypervolume",
-    "hypervolume_history",
     "losses",
     "pareto_mask",
     "reference_point",
@@ -110,11 +109,3 @@ def hypervolume(points: Floats, reference: Floats) -> float:
     most, else estimated, see `spiceloop.opt.volume`.
     """
     return float(volume_trace(points, reference).values[-1]) if len(points) else 0.0
-
-
-def hypervolume_history(task: Task, history: History) -> Floats:
-    """Return the hypervolume after each finished or failed trial, shape (n,), never falling."""
-    args = (task, history.metrics, history.metric_names)
-    points = losses(*args)
-    points[~feasible_mask(*args)] = np.nan
-    return volume_trace(points, reference_point(*args, start=history.start)).values

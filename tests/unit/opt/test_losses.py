@@ -11,7 +11,6 @@ from spiceloop.opt.outputs import improvement_reference
 from spiceloop.opt.pareto import (
     feasible_mask,
     hypervolume,
-    hypervolume_history,
     losses,
     pareto_mask,
     reference_point,
@@ -82,23 +81,6 @@ def test_the_reference_exists_for_poor_histories(rows: list[int]) -> None:
     finished = losses(TASK, METRICS[rows], NAMES)
     finished = finished[np.isfinite(finished).all(axis=1)]
     assert (found > finished).all()
-
-
-def test_hypervolume_history_counts_feasible_trials_only_and_never_falls() -> None:
-    history = History(
-        np.random.default_rng(0).random((4, 2)),
-        METRICS,
-        NAMES,
-        np.isnan(METRICS[:, 0]),
-        np.empty((0, 2)),
-        3,
-        start=0,
-    )
-    curve = hypervolume_history(TASK, history)
-    assert curve[0] == pytest.approx(0.2 * np.log(10))
-    assert curve[1] == curve[0] == curve[2]
-    # The last: range 0.1 against a reference of 0, power two decades below the start.
-    assert curve[3] == pytest.approx(0.2 * np.log(10) + 0.1 * np.log(100))
 
 
 def history_of(metrics: np.ndarray, start: int | None) -> History:
