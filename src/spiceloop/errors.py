@@ -9,9 +9,13 @@
     │   │   └── UntrustedDeckError     a deck that would leave the simulator
     │   ├── ProblemError               a problem file; lists every mistake at once
     │   ├── DesignError                a design outside its space or outside the model bins
-    │   └── StudyError                 no such study, or a study of another problem
+    │   ├── StudyError                 no such study, or a study of another problem
+    │   ├── DataError                  a speech data set: a missing folder, an empty class
+    │   │   └── AudioError                 one sound file: truncated, stereo, wrong sampling rate
+    │   └── ConfigError                a co-design configuration; lists every mistake at once
     ├── SetupError                 3   ngspice, libngspice or the PDK is missing
     ├── SimulationError            4   one evaluation failed; the run goes on
+    ├── TrainingError              4   a loss is no number, or SPICE and model disagree
     └── StorageError               5   the study cannot be written (disk full, locked)
 
 A message says which thing, which value, what was expected and what to do next. The command line
@@ -24,6 +28,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 __all__ = [
+    "AudioError",
+    "ConfigError",
+    "DataError",
     "DeckError",
     "DesignError",
     "FailureKind",
@@ -34,6 +41,7 @@ __all__ = [
     "SpiceloopError",
     "StorageError",
     "StudyError",
+    "TrainingError",
     "UnitError",
     "UntrustedDeckError",
 ]
@@ -77,6 +85,18 @@ class DesignError(InputError):
 
 class StudyError(InputError):
     """A study is missing, cannot be opened, or belongs to another problem."""
+
+
+class DataError(InputError):
+    """A speech data set cannot be used: a folder or list is missing, a class is empty."""
+
+
+class AudioError(DataError):
+    """A sound file cannot be used; the message starts with its path."""
+
+
+class ConfigError(ProblemError):
+    """A co-design configuration is wrong. ``mistakes`` holds every one found."""
 
 
 class SetupError(SpiceloopError):
@@ -163,6 +183,12 @@ class SimulationError(SpiceloopError):
             corner=self.corner or corner,
             design=self.design or design,
         )
+
+
+class TrainingError(SpiceloopError):
+    """Training cannot go on: a loss that is no number, or filters that SPICE contradicts."""
+
+    exit_code = 4
 
 
 class StorageError(SpiceloopError):
