@@ -1,0 +1,1 @@
+"""Keyword spotting: speech data, features, classifier, training. Knows nothing of ngspice."""
