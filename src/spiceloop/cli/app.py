@@ -13,6 +13,7 @@ import typer
 from spiceloop.cli.boundary import guarded
 from spiceloop.cli.check import check
 from spiceloop.cli.console import print_text
+from spiceloop.cli.data import app as data_app
 from spiceloop.cli.doctor import doctor
 from spiceloop.cli.examples import app as examples_app
 from spiceloop.cli.export import export
@@ -63,6 +64,7 @@ def _root(
 for _command in (size, resume, simulate, check, init, report, export, doctor):
     app.command(_command.__name__)(_command)
 app.add_typer(examples_app, name="examples")
+app.add_typer(data_app, name="data")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ __all__ = ["is_cut_off"]
 _UNKNOWN_LENGTH = 0x7FFF0000  # programs that write to a pipe put about 2 or 4 GiB here
 _OGG_TAIL = 65_536 + 512  # bytes; no Ogg page is longer than 65,307
 _END_OF_STREAM = 0x04  # Ogg page header flag
+_OGG_HEADER = 27  # bytes; the last one counts the segment lengths that follow
 
 
 def is_cut_off(path: Path) -> bool:
@@ -25,9 +26,7 @@ def is_cut_off(path: Path) -> bool:
         size = os.fstat(file.fileno()).st_size
         if start[:4] == b"OggS":
             file.seek(max(0, size - _OGG_TAIL))
-            tail = file.read()
-            last = tail.rfind(b"OggS")
-            return last < 0 or len(tail) < last + 27 or not tail[last + 5] & _END_OF_STREAM
+            return not _ends_with_last_page(file.read())
         if start[:4] != b"RIFF" or start[8:] != b"WAVE":
             return False
         at = 12
@@ -38,3 +37,17 @@ def is_cut_off(path: Path) -> bool:
                 return bool(length < _UNKNOWN_LENGTH and at + 8 + length > size)
             at += 8 + length + length % 2
     return True  # no data chunk at all
+
+
+def _ends_with_last_page(tail: bytes) -> bool:
+    """Return whether the last Ogg page is whole and marked as the stream's end."""
+    at = tail.rfind(b"OggS")
+    if at < 0 or len(tail) < at + _OGG_HEADER:
+        return False
+    segments = tail[at + _OGG_HEADER : at + _OGG_HEADER + tail[at + _OGG_HEADER - 1]]
+    whole = len(tail) >= at + _OGG_HEADER + len(segments) + sum(segments)
+    return (
+        whole
+        and len(segments) == tail[at + _OGG_HEADER - 1]
+        and bool(tail[at + 5] & _END_OF_STREAM)
+    )

@@ -91,7 +91,7 @@ class _Decoder:
             noise_unseen_names=tuple(p.name for p in listing.noise_unseen),
             sample_rate=self._rate,
             fingerprint=_fingerprint(clips, noise_train, noise_unseen, self._rate),
-            warnings=(*warnings, *_shared_speakers(clips)),
+            warnings=(*warnings, *_without_validation(clips["val"]), *_shared_speakers(clips)),
             short=self._short,
             cut=self._cut,
             clipped=self._clipped,
@@ -186,6 +186,12 @@ def _fingerprint(
             digest.update(repr((name, recording.shape)).encode())
             digest.update(np.ascontiguousarray(recording).data)
     return digest.hexdigest()
+
+
+def _without_validation(val: Clips) -> list[str]:
+    """A warning where classes have no clips to validate; silence is made from noise then."""
+    empty = [name for name, count in val.counts().items() if not count and name != SILENCE]
+    return [f"no validation clips of {', '.join(empty)}"] if empty else []
 
 
 def _shared_speakers(clips: dict[Split, Clips]) -> list[str]:

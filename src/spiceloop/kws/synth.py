@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ from spiceloop.kws.listing import BACKGROUND_NOISE, NOISE_UNSEEN, check_words
 from spiceloop.kws.voices import (
     GET_PROGRAMS,
     Program,
-    Utterance,
     Voice,
     draw_utterance,
     find_voices,
@@ -106,8 +106,8 @@ def synthesise(
         talk: list[NDArray[np.float32]] = []
         with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
             try:
-                for done, (clip, samples) in enumerate(pool.map(_make, plan), start=1):
-                    _write(draft / clip.path, samples)
+                made = pool.map(partial(_make, draft), plan)
+                for done, (clip, samples) in enumerate(zip(plan, made, strict=True), start=1):
                     if clip.split == "train" and clip.word in others:
                         talk.append(samples)
                     if progress:
@@ -156,21 +156,24 @@ def _plan(
             number += 1
 
 
-def _make(clip: _Clip) -> tuple[_Clip, NDArray[np.float32]]:
+def _make(draft: Path, clip: _Clip) -> NDArray[np.float32]:
+    """Write one clip and return its samples."""
     draw = np.random.default_rng(clip.seed)
-    spoken = _speak_within(clip, draw)
+    spoken = _speak_within_a_second(clip, draft / clip.path, draw)
     samples = draw.standard_normal(_RATE) * 10 ** (draw.uniform(*_HISS_DB) / 20)
     first = int(draw.integers(_RATE - len(spoken) + 1))
     peak = 10 ** (draw.uniform(*_PEAKS_DB) / 20)
     samples[first : first + len(spoken)] += spoken * (peak / np.abs(spoken).max())
-    return clip, samples.astype(np.float32)
+    made = samples.astype(np.float32)
+    _write(draft / clip.path, made)
+    return made
 
 
-def _speak_within(clip: _Clip, draw: np.random.Generator) -> NDArray[np.float32]:
-    """The word at a speed at which it takes at most a second."""
+def _speak_within_a_second(
+    clip: _Clip, file: Path, draw: np.random.Generator
+) -> NDArray[np.float32]:
     for _ in range(_ATTEMPTS):
-        utterance: Utterance = draw_utterance(clip.word, clip.voice, draw)
-        spoken = speak(utterance, _RATE)
+        spoken = speak(draw_utterance(clip.word, clip.voice, draw), file, _RATE)
         if len(spoken) <= _RATE:
             return spoken
     raise DataError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spiceloop.errors import DataError, SetupError
+from spiceloop.errors import AudioError, DataError, SetupError, StorageError
 from spiceloop.kws.audio import read_clip
 from spiceloop.kws.clips import Split
 
@@ -114,21 +113,21 @@ def draw_utterance(word: str, voice: Voice, draw: np.random.Generator) -> Uttera
     )
 
 
-def speak(utterance: Utterance, sample_rate: int) -> NDArray[np.float32]:
+def speak(utterance: Utterance, file: Path, sample_rate: int) -> NDArray[np.float32]:
     """Return the spoken word without the silence around it, float32 (samples,).
 
-    Raises `SetupError` where the program fails, `DataError` where it says nothing.
+    The program writes it to ``file``, which stays. Raises `SetupError` where the program fails,
+    `StorageError` where it leaves no whole file, `DataError` where it says nothing.
     """
-    with tempfile.TemporaryDirectory(prefix="spiceloop-voice-") as folder:
-        file = Path(folder) / "word.wav"
-        text = ("-w", file) if utterance.voice.program == "espeak-ng" else ("-o", file, "-t")
-        _run((utterance.voice.program, *utterance.options, *map(str, text), utterance.word))
-        if not file.is_file():
-            raise SetupError(
-                f"{utterance.voice.program} wrote no sound for {utterance.word!r}; does "
-                f"`{utterance.voice.program} {utterance.word}` work?"
-            )
+    program = utterance.voice.program
+    output = ("-w", str(file)) if program == "espeak-ng" else ("-o", str(file), "-t")
+    _run((program, *utterance.options, *output, utterance.word))
+    try:
         samples = read_clip(file, sample_rate=sample_rate, resample=True)
+    except AudioError as error:
+        raise StorageError(
+            f"{program} did not write {utterance.word!r} ({error}); is the disk full?"
+        ) from error
     loud = np.flatnonzero(np.abs(samples) > _SILENT * np.abs(samples).max())
     if not len(loud):
         raise DataError(f"{utterance.voice.speaker} says nothing for the word {utterance.word!r}")
