@@ -19,7 +19,7 @@ __all__ = ["CLIPPED_SHARE", "SOUND_SUFFIXES", "clipped_share", "read_clip"]
 SOUND_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".oga"})
 CLIPPED_SHARE = 1e-3  # a file with more of its samples at full scale counts as clipped
 _FULL_SCALE = 32_766.5 / 32_768.0  # the largest 16-bit value and whatever rounds to it
-_LONGEST = 2**31  # samples; a FLAC stream of unstated length claims far more
+_LONGEST = 2**28  # samples, 4.6 h at 16 kHz; a FLAC stream of unstated length claims far more
 
 
 def read_clip(
@@ -36,14 +36,13 @@ def read_clip(
     try:
         if not path.stat().st_size:
             raise AudioError(f"{path}: the file is empty (0 bytes)")
-        cut_off = is_cut_off(path)
+        if is_cut_off(path):
+            raise AudioError(
+                f"{path}: the file is cut off: it ends before its header says; copy it again"
+            )
         samples, rate = _decode(path)
     except OSError as error:
         raise AudioError(f"{path}: {error.strerror or error}") from error
-    if cut_off:
-        raise AudioError(
-            f"{path}: the file is cut off: it ends before its header says; copy it again"
-        )
     if not len(samples):
         raise AudioError(f"{path}: the file holds no samples")
     if not np.isfinite(samples).all():
@@ -81,7 +80,7 @@ def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     except soundfile.LibsndfileError as error:
         reason = str(error.error_string).strip().rstrip(".")
         raise AudioError(
-            f"{path}: not a readable sound file ({reason}); expected WAV, FLAC or Ogg"
+            f"{path}: not a sound file, or a damaged one ({reason}); expected WAV, FLAC or Ogg"
         ) from error
     if len(samples) < expected:
         raise AudioError(

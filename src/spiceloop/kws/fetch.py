@@ -10,6 +10,7 @@ import re
 import shutil
 import tarfile
 import urllib.error
+import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,10 +36,19 @@ class Archive:
     sha256: str
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise DataError(f"URL {self.url!r}: expected http:// or https://")
+        if not _is_web_address(self.url):
+            raise DataError(f"URL {self.url!r}: expected http:// or https://, host, and path")
         if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
             raise DataError(f"SHA-256 {self.sha256!r}: expected 64 hexadecimal digits, 0-9 and a-f")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return known and url.isascii() and url.isprintable() and " " not in url
 
 
 # Speech Commands v0.02, CC BY 4.0. The checksums are those that TensorFlow Datasets publishes, for
@@ -154,8 +164,6 @@ def _answer(
                     "away; run the same command again"
                 ) from error
             raise DataError(f"{url}: the server says {error.code} {error.reason}") from error
-    except ValueError as error:
-        raise DataError(f"URL {url!r}: {error}") from error
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise DataError(
