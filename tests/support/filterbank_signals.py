@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import signal
+
 from spiceloop.filterbank import Elements, FilterBank, Transfer
 from spiceloop.filterbank.cell import make_cell
 
@@ -29,7 +30,7 @@ def small_bank(
     method: str = "recursion",
     channels: int = 3,
 ) -> FilterBank:
-    """A bank with an f0, a Q and a gain of its own in every channel, none too slow for short clips."""
+    """A bank whose channels differ in f0, Q and gain, none too slow for short clips."""
     f0 = torch.logspace(np.log10(700), np.log10(5000), channels, dtype=torch.float64)
     q = torch.linspace(0.8, 3.0, channels, dtype=torch.float64)
     gain = torch.linspace(0.7, 1.6, channels, dtype=torch.float64)

@@ -135,6 +135,8 @@ class FilterBank(nn.Module):
         "half-wave" or "square") and averaging one after the other, in one pass over the data.
         """
         self._check(waveform)
+        if hop < 1:
+            raise ValueError(f"expected a hop of one sample or more, got {hop}")
         if rectifier not in RECTIFIERS:
             raise ValueError(f"no rectifier {rectifier!r}; there are {', '.join(RECTIFIERS)}")
         if self._recursive(waveform):
@@ -162,8 +164,7 @@ class FilterBank(nn.Module):
     @torch.no_grad()
     def project_(self) -> Self:
         """Bring the parameters back inside the bounds; call it after every optimizer step."""
-        held = cast(Parametrization, self.parametrization)
-        held.set_elements(self.bounds.apply(self.cell, held.elements(), self.law))
+        cast(Parametrization, self.parametrization).project(self.cell, self.bounds, self.law)
         return self
 
     def _recursive(self, waveform: Tensor) -> bool:
@@ -172,10 +173,16 @@ class FilterBank(nn.Module):
         )
 
     def _check(self, waveform: Tensor) -> None:
-        if waveform.ndim != 2 or not waveform.is_floating_point():
+        known = waveform.dtype in (torch.float32, torch.float64)
+        if waveform.ndim != 2 or waveform.numel() == 0 or not known:
             raise ValueError(
-                "expected a floating-point waveform (batch, samples), got "
+                "expected a waveform (batch, samples) of float32 or float64 that is not empty, got "
                 f"{waveform.dtype} {tuple(waveform.shape)}"
+            )
+        if self.method == "recursion" and waveform.device.type != "cpu":
+            raise ValueError(
+                f"method 'recursion' runs on the CPU and the waveform is on {waveform.device}; "
+                "use 'auto' or 'fft'"
             )
 
     def extra_repr(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from spiceloop.filterbank import kernels
 from spiceloop.filterbank.recursion import prefilter_taps
@@ -38,13 +39,15 @@ class _Filter(torch.autograd.Function):
         clips, samples = wave.shape
         y = np.empty((clips, samples + 2, table.shape[1]), wave.dtype)
         kernels.over_clips(lambda i: kernels.run(wave[i], taps, table, y[i]), clips)
-        ctx.kept = wave, taps, table, y
-        ctx.rows_dtype = rows.dtype
+        ctx.save_for_backward(x, rows)
+        ctx.y = y
         return torch.from_numpy(y)[:, 2:].transpose(1, 2)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        wave, taps, table, y = ctx.kept
+        wave, taps, table = _arrays(*ctx.saved_tensors)
+        y = ctx.y
         clips, samples = wave.shape
         g = np.empty_like(y)
         g[:, :samples] = grads[0].detach().transpose(1, 2).numpy()
@@ -65,13 +68,15 @@ class _RectifiedMeans(torch.autograd.Function):
         kernels.over_clips(
             lambda i: kernels.rectified_means(wave[i], taps, table, hop, rectifier, out[i]), clips
         )
-        ctx.kept = wave, taps, table, hop, rectifier
-        ctx.rows_dtype = rows.dtype
+        ctx.save_for_backward(x, rows)
+        ctx.averaging = hop, rectifier
         return torch.from_numpy(out).transpose(1, 2)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        wave, taps, table, hop, rectifier = ctx.kept
+        wave, taps, table = _arrays(*ctx.saved_tensors)
+        hop, rectifier = ctx.averaging
         gout = np.ascontiguousarray(grads[0].detach().transpose(1, 2).numpy(), wave.dtype)
         grad = np.empty((len(wave), *table.shape), wave.dtype)
         gx = np.empty_like(wave) if ctx.needs_input_grad[0] else wave[:, :0]
@@ -94,5 +99,5 @@ def _arrays(x: Tensor, rows: Tensor) -> tuple[Any, Any, Any]:
 
 def _returned(ctx: Any, grad: Any, gx: Any) -> tuple[Tensor | None, Tensor | None]:
     # The sum over clips in double: thousands of samples' terms have gone into each.
-    rows = torch.from_numpy(grad.sum(0, dtype=np.float64)).to(ctx.rows_dtype)
+    rows = torch.from_numpy(grad.sum(0, dtype=np.float64)).to(ctx.saved_tensors[1].dtype)
     return (torch.from_numpy(gx) if ctx.needs_input_grad[0] else None), rows

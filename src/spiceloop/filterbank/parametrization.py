@@ -1,4 +1,4 @@
-"""What is trained: two parametrizations of a bank's elements, and the bounds that keep them real."""
+"""What is trained: two parametrizations of a bank's elements, and bounds that keep them real."""
 
 from __future__ import annotations
 
@@ -42,6 +42,18 @@ class Bounds:
         gm = law.gm(law.current(inside.gm).clamp(*self.current))
         return Elements(gm, c)
 
+    def apply_to_scales(self, cell: FilterCell, elements: Elements, law: GmLaw) -> Elements:
+        """Return elements inside the bounds whose ratios within a channel are unchanged.
+
+        Q follows from the ratios and stays what it is. The parts' limits win over f0's, and of a
+        part's limits the upper one.
+        """
+        inside = elements.scaled(c=_scale_into(elements.c, *self.capacitor))
+        f0 = cell.transfer(inside).f0
+        inside = inside.scaled(gm=f0.clamp(*self.f0) / f0)
+        low, high = law.gm(inside.gm.new_tensor(self.current)).tolist()
+        return inside.scaled(gm=_scale_into(inside.gm, low, high))
+
 
 class Parametrization(Protocol):
     """A module whose parameters give a bank's elements."""
@@ -52,6 +64,10 @@ class Parametrization(Protocol):
 
     def set_elements(self, elements: Elements) -> None:
         """Move the parameters so that they stand for ``elements`` (the nearest they can)."""
+        ...
+
+    def project(self, cell: FilterCell, bounds: Bounds, law: GmLaw) -> None:
+        """Bring the parameters inside ``bounds``; do nothing where they are."""
         ...
 
 
@@ -84,6 +100,10 @@ class ScalingFactors(nn.Module):
         self.log_alpha.copy_((_level(elements.c) / UNIT_CAPACITOR).log())
         self.log_beta.copy_((_level(elements.gm) / UNIT_TRANSCONDUCTANCE).log())
 
+    def project(self, cell: FilterCell, bounds: Bounds, law: GmLaw) -> None:
+        """Bring each channel's α and β inside together; Q is not theirs to change."""
+        self.set_elements(bounds.apply_to_scales(cell, self.elements().detach(), law))
+
 
 class BiasAndCapacitors(nn.Module):
     """Every bias current and every capacitor for itself (I1, I2, C1, C2 of the paper's cell).
@@ -108,6 +128,10 @@ class BiasAndCapacitors(nn.Module):
         self.log_current.copy_(self.law.current(elements.gm).log())
         self.log_c.copy_(elements.c.log())
 
+    def project(self, cell: FilterCell, bounds: Bounds, law: GmLaw) -> None:
+        """Bring every current and capacitor inside by itself."""
+        self.set_elements(bounds.apply(cell, self.elements().detach(), law))
+
 
 PARAMETRIZATIONS: dict[str, type[ScalingFactors] | type[BiasAndCapacitors]] = {
     "scaling": ScalingFactors,
@@ -118,3 +142,9 @@ PARAMETRIZATIONS: dict[str, type[ScalingFactors] | type[BiasAndCapacitors]] = {
 def _level(values: Tensor) -> Tensor:
     """Return the geometric mean of a channel's elements, (channels,)."""
     return values.detach().log().mean(1).exp()
+
+
+def _scale_into(values: Tensor, low: float, high: float) -> Tensor:
+    """Return the factor nearest 1, (channels,), that brings a channel's values into the range."""
+    lowest, highest = low / values.amin(1), high / values.amax(1)
+    return torch.ones_like(lowest).clamp(lowest, highest)

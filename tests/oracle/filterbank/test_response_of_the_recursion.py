@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from filterbank_signals import RATE
 from scipy import signal
+
+from filterbank_signals import RATE
 from spiceloop.filterbank import Bounds, FilterBank, Transfer
 from spiceloop.filterbank.cell import make_cell
 from spiceloop.filterbank.recursion import TAPS, discretize, prefilter_taps
