@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import ProblemError
-from spiceloop.spec.located_yaml import Location, read_yaml
+from spiceloop.located_yaml import Location, read_yaml
 from spiceloop.spec.problem import Metric, Parameter, PdkChoice, Problem, Testbench
 
 __all__ = ["load_problem"]

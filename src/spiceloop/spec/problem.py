@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -21,24 +20,13 @@ from pydantic import (
 )
 
 from spiceloop.circuit.design_space import DesignSpace, Variable, did_you_mean
-from spiceloop.errors import DesignError, UnitError
+from spiceloop.errors import DesignError
+from spiceloop.numbers import Number
 from spiceloop.opt.base import Constraint, Goal, Task
-from spiceloop.units import parse_spice
 
 __all__ = ["Metric", "Parameter", "PdkChoice", "Problem", "Testbench"]
 
 
-def _number(value: object) -> object:
-    """Read "4u", "1meg", 5e-9; what is no number is left to pydantic to complain about."""
-    if isinstance(value, str):
-        try:
-            return parse_spice(value)
-        except UnitError as error:
-            raise ValueError(str(error)) from None
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
 
 
