@@ -23,7 +23,7 @@ from spiceloop.kws.speech_commands import TEST_SET
 
 __all__ = ["SPEECH_COMMANDS", "SPEECH_COMMANDS_TEST_SET", "Archive", "fetch"]
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16  # bytes; an interruption loses less than one
 _TIMEOUT = 60.0  # seconds without a byte
 Progress = Callable[[str, int, int], None]
 

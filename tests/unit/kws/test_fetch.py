@@ -6,11 +6,10 @@ import hashlib
 import io
 import socket
 import tarfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from file_server import serving
 from spiceloop.errors import DataError, StorageError
 from spiceloop.kws.fetch import SPEECH_COMMANDS, SPEECH_COMMANDS_TEST_SET, Archive, fetch
 
@@ -33,67 +32,14 @@ def tar(content=CONTENT, *, extra=(), mode="w:gz"):
     return buffer.getvalue()
 
 
-class Server(ThreadingHTTPServer):
-    """Serves one file; may stop early, ignore ranges, or be shy about lengths."""
-
-    daemon_threads = True
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = content
-        self.status: int | None = None
-        self.stop_after: int | None = None
-        self.ranges = True
-        self.lengths = True
-        self.asked: list[str | None] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/set.tar.gz"
-
-    @property
-    def archive(self) -> Archive:
-        return Archive(self.url, hashlib.sha256(self.content).hexdigest())
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self):
-        server = self.server
-        wanted = self.headers.get("Range")
-        server.asked.append(wanted)
-        if server.status:
-            self.send_error(server.status)
-            return
-        content, first = server.content, 0
-        if wanted and server.ranges:
-            first = int(wanted.removeprefix("bytes=").rstrip("-"))
-            if first >= len(content):
-                self.send_error(416)
-                return
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        else:
-            self.send_response(200)
-        if server.lengths:
-            self.send_header("Content-Length", str(len(content) - first))
-        self.end_headers()
-        self.wfile.write(content[first:][: server.stop_after])
-
-    def log_message(self, *_args):
-        pass
-
-
 @pytest.fixture
 def server():
-    server = Server(tar())
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(tar()) as running:
+        yield running
+
+
+def archive_of(server):
+    return Archive(server.url, hashlib.sha256(server.content).hexdigest())
 
 
 @pytest.fixture
@@ -113,7 +59,7 @@ def part(target):
 
 def test_good(server, target):
     told = []
-    fetch(server.archive, target, lambda *args: told.append(args))
+    fetch(archive_of(server), target, lambda *args: told.append(args))
     assert only_the_data(target)
     assert {doing for doing, _, _ in told} == {"downloading", "unpacking"}
     assert ("downloading", len(server.content), len(server.content)) in told
@@ -123,16 +69,16 @@ def test_good(server, target):
 @pytest.mark.parametrize("mode", ["w", "w:bz2", "w:xz"])
 def test_other_compressions(server, target, mode):
     server.content = tar(mode=mode)
-    fetch(server.archive, target)
+    fetch(archive_of(server), target)
     assert only_the_data(target)
 
 
 def test_an_empty_folder_will_do_a_full_one_not(server, target):
     target.mkdir()
-    fetch(server.archive, target)
+    fetch(archive_of(server), target)
     assert only_the_data(target)
     with pytest.raises(DataError, match="exists already"):
-        fetch(server.archive, target)
+        fetch(archive_of(server), target)
 
 
 def test_wrong_checksum_unpacks_nothing(server, target):
@@ -145,10 +91,10 @@ def test_wrong_checksum_unpacks_nothing(server, target):
 def test_broken_off_then_resumed(server, target):
     server.stop_after = 100
     with pytest.raises(DataError, match=r"connection broke after 100 bytes .*run the same command"):
-        fetch(server.archive, target)
+        fetch(archive_of(server), target)
     assert part(target).read_bytes() == server.content[:100]
     server.stop_after = None
-    fetch(server.archive, target)
+    fetch(archive_of(server), target)
     assert server.asked == [None, "bytes=100-"]
     assert only_the_data(target)
 
@@ -156,16 +102,16 @@ def test_broken_off_then_resumed(server, target):
 def test_a_server_that_ignores_ranges_starts_over(server, target):
     server.stop_after = 100
     with pytest.raises(DataError):
-        fetch(server.archive, target)
+        fetch(archive_of(server), target)
     server.stop_after, server.ranges = None, False
-    fetch(server.archive, target)
+    fetch(archive_of(server), target)
     assert only_the_data(target)
 
 
 def test_a_complete_download_asks_for_nothing(server, target):
     part(target).parent.mkdir()
     part(target).write_bytes(server.content)
-    fetch(server.archive, target)
+    fetch(archive_of(server), target)
     assert server.asked == []
     assert only_the_data(target)
 
@@ -175,14 +121,14 @@ def test_leftovers_of_another_file_are_thrown_away(server, target, surplus):
     part(target).parent.mkdir()
     part(target).write_bytes(b"x" * (len(server.content) + surplus))
     with pytest.raises(DataError, match="no part of this file, and was thrown away"):
-        fetch(server.archive, target)
-    fetch(server.archive, target)
+        fetch(archive_of(server), target)
+    fetch(archive_of(server), target)
     assert only_the_data(target)
 
 
 def test_without_a_length_the_checksum_decides(server, target):
     server.lengths = False
-    fetch(server.archive, target)
+    fetch(archive_of(server), target)
     assert only_the_data(target)
 
 
@@ -190,7 +136,7 @@ def test_without_a_length_the_checksum_decides(server, target):
 def test_server_errors(server, target, status, said):
     server.status = status
     with pytest.raises(DataError, match=f"the server says {said}"):
-        fetch(server.archive, target)
+        fetch(archive_of(server), target)
 
 
 def test_nobody_there(target):
@@ -244,7 +190,7 @@ def member(name, kind=tarfile.REGTYPE, link=""):
 def test_malicious_members(server, target, bad, said):
     server.content = tar(extra=[(bad, b"evil" if bad.isreg() else b"")])
     with pytest.raises(DataError, match=said):
-        fetch(server.archive, target)
+        fetch(archive_of(server), target)
     assert not target.exists()
     assert not list(target.parent.rglob("escaped*"))
 
@@ -253,7 +199,7 @@ def test_rights_of_the_archive_are_not_taken_over(server, target):
     program = member("yes/run")
     program.mode, program.uid = 0o6777, 12345
     server.content = tar(extra=[(program, b"#!/bin/sh")])
-    fetch(server.archive, target)
+    fetch(archive_of(server), target)
     assert (target / "yes" / "run").stat().st_mode & 0o7111 == 0
 
 
@@ -263,14 +209,14 @@ def test_rights_of_the_archive_are_not_taken_over(server, target):
 def test_no_tar_archive_at_all(server, target, content):
     server.content = content
     with pytest.raises(DataError, match="not a readable tar archive"):
-        fetch(server.archive, target)
+        fetch(archive_of(server), target)
     assert not target.exists()
 
 
 def test_target_that_cannot_be_made(server, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises((StorageError, DataError)):
-        fetch(server.archive, tmp_path / "file" / "speech")
+        fetch(archive_of(server), tmp_path / "file" / "speech")
 
 
 def test_the_public_archives_are_well_formed():
