@@ -1,7 +1,8 @@
 """Banks of analog band-pass filters inside a network: elements → H(s) → filtered waveforms.
 
-Start reading at `bank` (`FilterBank`). `cell` holds the circuits, `parametrization` what is trained,
-`recursion` and `frequency` the two ways to filter. Nothing here knows of a simulator or of speech.
+Start reading at `bank` (`FilterBank`). `cell` holds the circuits, `parametrization` what is
+trained, `recursion` and `frequency` the two ways to filter. Nothing here knows of a simulator or of
+speech.
 """
 
 from spiceloop.filterbank.bank import FilterBank

@@ -1,4 +1,4 @@
-"""Filter cells: elements in, H(s) and noise out. A further cell is one class that meets `FilterCell`.
+"""Filter cells: elements in, H(s) and noise out. A further cell is one class like these.
 
 `SuperSourceFollower` is the cell of the source paper; `GmCBiquad` the textbook two-integrator loop
 (R. Schaumann, M. Van Valkenburg, "Design of Analog Filters", ch. 16).
@@ -85,7 +85,7 @@ class SuperSourceFollower:
 
     def noise_transfers(self, elements: Elements) -> Tensor:
         """Return the transfers of M1's noise (drain to source) and M2's (source node to ground)."""
-        (gm1, gm2), (c1, c2) = elements.gm.unbind(1), elements.c.unbind(1)
+        gm1, (c1, c2) = elements.gm[:, 0], elements.c.unbind(1)
         zero = torch.zeros_like(gm1)
         first = torch.stack([-1 / (2 * c1), zero], 1)
         second = torch.stack([zero, gm1 / (4 * c1 * c2)], 1)

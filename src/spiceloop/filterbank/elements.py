@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -32,21 +33,9 @@ class Elements:
 
         return Elements(self.gm * column(gm), self.c * column(c))
 
-    def with_gm(self, index: int, value: Tensor) -> Elements:
-        """Return the same elements with one column of transconductances replaced."""
-        columns = list(self.gm.unbind(1))
-        columns[index] = value
-        return replace(self, gm=_stack(columns))
-
     def detach(self) -> Elements:
         """Return the same values outside the graph."""
         return Elements(self.gm.detach(), self.c.detach())
-
-
-def _stack(columns: list[Tensor]) -> Tensor:
-    import torch
-
-    return torch.stack(columns, 1)
 
 
 @dataclass(frozen=True)
@@ -63,7 +52,7 @@ class Transfer:
     @property
     def f0(self) -> Tensor:
         """Centre frequency in Hz, (channels,)."""
-        return self.d0.sqrt() / (2 * 3.141592653589793)
+        return self.d0.sqrt() / (2 * math.pi)
 
     @property
     def q(self) -> Tensor:
@@ -77,6 +66,6 @@ class Transfer:
 
     def at(self, frequency: Tensor) -> Tensor:
         """Return H(j2πf), complex (channels, frequencies), for ``frequency`` in Hz."""
-        w = 2 * 3.141592653589793 * frequency[None, :]
+        w = 2 * math.pi * frequency[None, :]
         denominator = (self.d0[:, None] - w * w) + 1j * (w * self.d1[:, None])
         return 1j * (w * self.b[:, None]) / denominator

@@ -1,4 +1,4 @@
-"""Filtering at s = jω: H on the FFT's grid, the waveform padded until the response has died away."""
+"""Filtering at s = jω: H on the FFT's grid, the waveform padded until the response dies away."""
 
 from __future__ import annotations
 

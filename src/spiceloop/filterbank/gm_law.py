@@ -52,8 +52,8 @@ class WeakInversion:
 class Ekv:
     """The EKV model's relation for all regions.
 
-    gm = I/(n·U_T) / (½ + √(¼ + IC)) with the inversion coefficient IC = I/I_spec (Enz, Krummenacher,
-    Vittoz, 1995). ``specific_current`` in A, of the device with its W/L.
+    gm = I/(n·U_T) / (½ + √(¼ + IC)) with the inversion coefficient IC = I/I_spec (Enz,
+    Krummenacher, Vittoz, 1995). ``specific_current`` in A, of the device with its W/L.
     """
 
     n: float = 1.3

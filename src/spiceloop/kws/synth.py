@@ -72,7 +72,7 @@ def synthesise(
     target: str | os.PathLike[str],
     words: Sequence[str] = DEFAULT_WORDS,
     *,
-    clips: int = 200,
+    clips: int = 150,
     seed: int = 0,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,

@@ -24,11 +24,15 @@ Program = Literal["espeak-ng", "flite"]
 # A voice speaks in one split only, as a person would. flite's kal is kal16 at 8 kHz: left out.
 _VOICES: dict[Program, dict[Split, tuple[str, ...]]] = {
     "espeak-ng": {
-        "train": ("m1", "m2", "m3", "m4", "m5", "f1", "f2", "f3"),
+        "train": (
+            *("m1", "m2", "m3", "m4", "m5", "f1", "f2", "f3"),
+            *("adam", "Andy", "Annie", "linda", "max", "Michael"),  # not in every release
+        ),
         "val": ("m6", "f4"),
         "test": ("m7", "m8", "f5"),
     },
-    "flite": {"train": ("slt", "awb"), "val": ("rms",), "test": ("kal16",)},
+    # kal16, a diphone voice, is like no other: a classifier that never heard it hardly knows its words.
+    "flite": {"train": ("slt", "kal16"), "val": ("awb",), "test": ("rms",)},
 }
 _ACCENTS = (
     "en-gb",
