@@ -134,7 +134,7 @@ def fetch(
 def synth(
     directory: TargetArgument,
     words: WordsOption = None,
-    clips: Annotated[int, typer.Option(help="Training clips a word.")] = 200,
+    clips: Annotated[int, typer.Option(help="Training clips a word.")] = 150,
     seed: Annotated[int, typer.Option(help="Draws voices, speeds, pitches and noise.")] = 0,
     json: JsonOption = False,
 ) -> None:

@@ -31,7 +31,8 @@ _VOICES: dict[Program, dict[Split, tuple[str, ...]]] = {
         "val": ("m6", "f4"),
         "test": ("m7", "m8", "f5"),
     },
-    # kal16, a diphone voice, is like no other: a classifier that never heard it hardly knows its words.
+    # kal16, a diphone voice, is like no other: who never heard it in training hardly knows its
+    # words.
     "flite": {"train": ("slt", "kal16"), "val": ("awb",), "test": ("rms",)},
 }
 _ACCENTS = (

@@ -79,6 +79,14 @@ class TestCheck:
         assert done.returncode == 0
         assert "warning: the decoded clips are not kept for next time" in done.stderr
 
+    def test_cache_on_a_full_disk_is_a_warning(self, inside, folder, small_disk, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(small_disk))
+        done = inside("data", "check", "speech")
+        assert done.returncode == 0
+        assert "not kept for next time" in done.stderr
+        assert "No space left on device" in done.stderr
+        assert not [p for p in small_disk.rglob("*") if p.is_file()]
+
     def test_speakers_in_two_splits(self, inside, tmp_path):
         speech_commands(
             tmp_path / "speech", speakers={"train": ["a", "b"], "val": ["c"], "test": ["d"]}
