@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -18,12 +18,12 @@ from spiceloop.filterbank.gm_law import thermal_voltage
 from spiceloop.sim import Simulator, make_simulator
 from spiceloop.units import format_si
 
-__all__ = ["GM_LAWS", "Characterisation", "Fit", "characterise"]
+__all__ = ["GM_LAWS", "Characterisation", "Fit", "characterise", "fit_laws"]
 
 GM_LAWS = ("weak-inversion", "ekv")
 
 _CURRENTS = np.geomspace(10e-12, 1e-6, 51)
-_WEAK = 0.01  # of I_spec: up to there the EKV relation bends by less than 1 %
+_WEAK = 0.01  # of I_spec: up to there the EKV relation bends by 1 %
 _SUPPLY, _STEP = 1.8, 5e-3  # the gate's sweep, V
 Floats = npt.NDArray[np.float64]
 
@@ -134,7 +134,7 @@ Xm d g 0 0 {name} w={w * 1e6!r} l={l * 1e6!r}
         if own:
             engine.close()
     gms = _at_currents(np.abs(plot["i(vd)"]), np.abs(plot[gm_vector]), device)
-    weak, ekv = _fits(gms, temperature)
+    weak, ekv = fit_laws(_CURRENTS, gms, temperature)
     return Characterisation(
         device=device,
         w=w,
@@ -165,35 +165,42 @@ def _at_currents(current: Floats, gm: Floats, device: str) -> Floats:
     return np.exp(np.interp(np.log(_CURRENTS), np.log(current[inside]), np.log(gm[inside])))
 
 
-def _fits(gm: Floats, temperature: float) -> tuple[Fit, Fit]:
-    """Fit both laws by least squares of the relative error.
+def fit_laws(currents: Floats, gms: Floats, temperature: float) -> tuple[Fit, Fit]:
+    """Fit weak inversion and EKV to ``gms`` (S) at ``currents`` (A, increasing), each (n,).
 
-    With y = I/(gm·U_T) the EKV relation is the line y = n + (n²·U_T/I_spec)·gm, and weak inversion
-    is y = n. Weights 1/y make the residuals relative.
+    Least squares of the relative error: with y = I/(gm·U_T) the EKV relation is the line
+    y = n + (n²·U_T/I_spec)·gm, and weak inversion, fitted up to I_spec/100, is y = n. Raises
+    DesignError where gm does not bend that way, or no current lies in weak inversion.
     """
     ut = thermal_voltage(temperature)
-    y = _CURRENTS / (gm * ut)
-    (n, slope), *_ = np.linalg.lstsq(np.stack([1 / y, gm / y], 1), np.ones_like(y), rcond=None)
+    y = currents / (gms * ut)
+    (n, slope), *_ = np.linalg.lstsq(np.stack([1 / y, gms / y], 1), np.ones_like(y), rcond=None)
     if not (n > 0 and slope > 0):
         raise DesignError(
             f"gm against current does not bend as the EKV relation does (n = {n:.3g}, slope "
             f"{slope:.3g}): choose another W/L or device"
         )
     specific = float(n * n * ut / slope)
-    ekv = _rated(Fit(float(n), specific, 0.0, float(_CURRENTS[-1])), gm, temperature)
-    weak_range = max(_WEAK * specific, float(_CURRENTS[9])) >= _CURRENTS
-    inverse = 1 / y[weak_range]
-    n_weak = float(inverse.sum() / (inverse * inverse).sum())
-    weak = Fit(n_weak, None, 0.0, float(_CURRENTS[weak_range][-1]))
-    return _rated(weak, gm, temperature), ekv
+    weak = currents <= _WEAK * specific
+    if not weak.any():
+        raise DesignError(
+            f"no current lies in weak inversion, below {format_si(_WEAK * specific, 'A')}: choose "
+            "a larger W/L"
+        )
+    inverse = 1 / y[weak]
+    fits = (
+        Fit(float(inverse.sum() / (inverse**2).sum()), None, 0.0, float(currents[weak][-1])),
+        Fit(float(n), specific, 0.0, float(currents[-1])),
+    )
+    first, second = (replace(f, rms_error=_error(f, currents, gms, temperature)) for f in fits)
+    return first, second
 
 
-def _rated(fit: Fit, gm: Floats, temperature: float) -> Fit:
-    """Return the fit with its error: the law's gm against the simulated one."""
-    inside = fit.up_to >= _CURRENTS
-    predicted = _law(fit, temperature).gm(torch.from_numpy(_CURRENTS[inside])).numpy()
-    error = float(np.sqrt(np.mean((predicted / gm[inside] - 1) ** 2)))
-    return Fit(fit.n, fit.specific_current, error, fit.up_to)
+def _error(fit: Fit, currents: Floats, gms: Floats, temperature: float) -> float:
+    """Return the rms relative error of the law's gm against the simulated one."""
+    inside = currents <= fit.up_to
+    predicted = _law(fit, temperature).gm(torch.from_numpy(currents[inside])).numpy()
+    return float(np.sqrt(np.mean((predicted / gms[inside] - 1) ** 2)))
 
 
 def _law(fit: Fit, temperature: float) -> WeakInversion | Ekv:

@@ -7,12 +7,13 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from spiceloop.bridge.to_netlist import bank_netlist
+from spiceloop.bridge.to_netlist import bank_netlist, element_values
 from spiceloop.circuit.deck import Deck
 from spiceloop.filterbank import Elements, FilterCell
 
-__all__ = ["ac_card", "ac_deck", "noise_deck", "oversampled", "transient_deck"]
+__all__ = ["LEAD", "ac_card", "ac_deck", "noise_deck", "oversampled", "transient_deck"]
 
+LEAD = 32  # samples of silence before a waveform and after it
 # ngspice's defaults belong to circuits of volts and microamperes; here femtoamperes and
 # femtocoulombs count, and would all be taken for zero.
 _TOLERANCES = ".options reltol=1e-6 vntol=1e-12 abstol=1e-21 chgtol=1e-24 trtol=1 method=trap"
@@ -22,8 +23,10 @@ def ac_card(cell: FilterCell, elements: Elements) -> str:
     """Return an ``.ac`` card that shows every channel's peak and both its −3 dB edges.
 
     The edges of s·b/(s² + d1·s + d0) are at f0·(√(1 + 1/4Q²) ± 1/2Q); the sweep goes twice as far,
-    with 100 points a decade or more: about five within the narrowest pass-band.
+    with 100 points a decade or more: about five within the narrowest pass-band. Raises
+    TrainingError for elements that are not positive numbers.
     """
+    element_values(cell, elements)
     transfer = cell.transfer(elements.detach())
     f0, half = transfer.f0, 1 / (2 * transfer.q)
     root = (1 + half * half).sqrt()
@@ -32,9 +35,9 @@ def ac_card(cell: FilterCell, elements: Elements) -> str:
     return f".ac dec {points} {low!r} {high!r}"
 
 
-def ac_deck(cell: FilterCell, elements: Elements, *, card: str | None = None) -> Deck:
+def ac_deck(cell: FilterCell, elements: Elements) -> Deck:
     """Return a deck that sweeps all channels at once; read ``out1``… (see `output_nodes`)."""
-    return _deck(cell, elements, analyses=(card or ac_card(cell, elements),))
+    return _deck(cell, elements, analyses=(ac_card(cell, elements),))
 
 
 def noise_deck(
@@ -51,6 +54,7 @@ def noise_deck(
     The sweep goes ``decades`` to either side of f0, 100 points each, Q times as many where Q is
     above 1; what lies outside is below 1e-4 of the whole.
     """
+    element_values(cell, elements)
     one = Elements(elements.gm[channel : channel + 1], elements.c[channel : channel + 1])
     transfer = cell.transfer(one.detach())
     f0, points = float(transfer.f0), math.ceil(100 * max(1.0, float(transfer.q)))
@@ -71,16 +75,16 @@ def transient_deck(
     sample_rate: float,
     *,
     oversampling: int = 8,
-    steps: int = 4,
 ) -> Deck:
     """Return a deck that plays ``waveform`` (samples,), in V, into the bank.
 
-    The source is piecewise linear through ``oversampling`` points a sample, such that its band up
-    to half of ``sample_rate`` (Hz) is the waveform's; each piece takes ``steps`` steps or more.
-    ngspice steps onto every one of those points, so interpolating its result linearly at the
+    Sample n is at (n + `LEAD`)/``sample_rate`` (Hz): a circuit at rest hears it from the beginning,
+    what swings in ahead of the first sample included. The source is piecewise linear through
+    ``oversampling`` points a sample, such that its band up to half of ``sample_rate`` is the
+    waveform's. ngspice steps onto every point, so interpolating its result linearly at the
     samples' times adds no error.
     """
-    points = oversampled(waveform, oversampling)
+    points = oversampled(np.pad(np.asarray(waveform, np.float64), LEAD), oversampling)
     step = 1.0 / (sample_rate * oversampling)
     times = np.arange(len(points)) * step
     pairs = [f"{t!r} {v!r}" for t, v in zip(times.tolist(), points.tolist(), strict=True)]
@@ -90,7 +94,7 @@ def transient_deck(
         cell,
         elements,
         source=source + ")",
-        analyses=(_TOLERANCES, f".tran {step!r} {last!r} 0 {step / steps!r}"),
+        analyses=(_TOLERANCES, f".tran {step!r} {last!r} 0 {step!r}"),
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spiceloop.errors import ConfigError
+from spiceloop.errors import ConfigError, TrainingError
 from spiceloop.filterbank import Elements, FilterCell
 from spiceloop.units import format_si
 
-__all__ = ["SUBCIRCUITS", "Subcircuit", "bank_netlist", "output_nodes"]
+__all__ = ["SUBCIRCUITS", "Subcircuit", "bank_netlist", "element_values", "output_nodes"]
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,12 @@ def bank_netlist(
     ``source`` is what drives node ``in``, the differential input; channel k's differential output
     is node ``outk``, counted from 1. ``analyses`` are cards such as ``.ac dec 100 10 100k``.
     ``temperature`` in °C; ``excess`` is the transconductors' noise excess factor. Element values
-    have all their digits. Raises ConfigError for a cell that `SUBCIRCUITS` does not have, and for
-    elements that are not positive numbers.
+    have all their digits. Raises ConfigError for a cell that `SUBCIRCUITS` does not have,
+    TrainingError for elements that are not positive numbers.
     """
     block = _subcircuit(cell)
     names = (*cell.transconductances, *cell.capacitors)
-    rows = _values(cell, elements)
+    rows = element_values(cell, elements)
     channels = [
         line
         for k, row in enumerate(rows, 1)
@@ -103,6 +103,7 @@ def bank_netlist(
     lines = [
         f"{len(rows)} {cell.name} band-pass channels",
         "* Input: node in. Output of channel k: node outk (differential: pk, nk).",
+        *(["* Simulate: ngspice -b -r bank.raw THIS_FILE"] if analyses else []),
         *_table(cell, elements),
         f".param excess={excess!r}",
         f".temp {temperature!r}",
@@ -134,15 +135,18 @@ def _subcircuit(cell: FilterCell) -> Subcircuit:
     return SUBCIRCUITS[cell.name]
 
 
-def _values(cell: FilterCell, elements: Elements) -> list[list[float]]:
-    """Return each channel's element values, transconductances first."""
+def element_values(cell: FilterCell, elements: Elements) -> list[list[float]]:
+    """Return each channel's element values, transconductances first.
+
+    Raises TrainingError where one is not a positive number.
+    """
     columns = (*cell.transconductances, *cell.capacitors)
     elements = elements.detach()
     rows = [[*g, *c] for g, c in zip(elements.gm.tolist(), elements.c.tolist(), strict=True)]
     for channel, row in enumerate(rows, 1):
         for name, value in zip(columns, row, strict=True):
             if not 0 < value < float("inf"):
-                raise ConfigError(
+                raise TrainingError(
                     f"channel {channel} of the filter bank has {name} = {value}; expected a "
                     "positive number: tighten the bounds or lower the learning rate"
                 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,12 +13,12 @@ import numpy.typing as npt
 import torch
 
 from spiceloop.bridge.bandpass import Bandpass, measure_bandpass
-from spiceloop.bridge.decks import ac_deck
+from spiceloop.bridge.decks import ac_deck, noise_deck
 from spiceloop.bridge.to_netlist import output_nodes
 from spiceloop.circuit.deck import Deck
 from spiceloop.errors import SimulationError, TrainingError
 from spiceloop.filterbank import Elements, FilterBank, FilterCell, Transfer
-from spiceloop.sim import Simulator, make_simulator
+from spiceloop.sim import SimResult, Simulator, make_simulator
 from spiceloop.units import format_si
 
 __all__ = ["TOLERANCE", "Bank", "BankCheck", "ChannelCheck", "SpiceCheck", "check_bank"]
@@ -182,19 +183,38 @@ class SpiceCheck:
         """Compare what ``deck`` gives on ``out1``… in an AC sweep with the elements' H(s)."""
         start = time.perf_counter()
         nodes = output_nodes(len(elements.gm))
-        try:
-            plot = self.simulator.run(deck, vectors=nodes, timeout=self.timeout).waves.plot("ac")
-            response = np.array([plot[node] for node in nodes], np.complex128)
-        except (SimulationError, KeyError) as error:
-            raise TrainingError(
-                f"SPICE could not check the {deck.name}: {_said(error)}\n"
-                "  `spiceloop doctor` tells whether the simulator works; the parameters of the "
-                "last finished epoch are kept"
-            ) from error
+        plot = self._simulate(deck, vectors=nodes).waves.plot("ac")
+        response = np.array([plot[node] for node in nodes], np.complex128)
         frequency = np.array(np.real(plot.x), np.float64)
         check = BankCheck.compare(cell, elements, frequency, response)
-        seconds = time.perf_counter() - start
-        return BankCheck(cell.name, check.channels, seconds, frequency, response)
+        return replace(check, seconds=time.perf_counter() - start)
+
+    def noise(self, bank: Bank, *, temperature: float = 27.0, excess: float = 1.0) -> Floats:
+        """Return each channel's integrated output noise as SPICE has it, V rms, (channels,).
+
+        ``temperature`` in °C; ``excess`` as in `spiceloop.filterbank.noise`. Raises TrainingError
+        when a simulation fails.
+        """
+        cell, elements = _parts(bank)
+        totals = []
+        for channel in range(len(elements.gm)):
+            deck = noise_deck(cell, elements, channel, temperature=temperature, excess=excess)
+            result = self._simulate(deck, measures=("onoise_total",))
+            totals.append(result.measures["onoise_total"])
+        return np.array(totals)
+
+    def _simulate(
+        self, deck: Deck, *, vectors: Sequence[str] | None = None, measures: Sequence[str] = ()
+    ) -> SimResult:
+        try:
+            return self.simulator.run(
+                deck, measures=measures, vectors=vectors, timeout=self.timeout
+            )
+        except SimulationError as error:
+            raise TrainingError(
+                f"SPICE could not check the filters: {error}\n"
+                "  `spiceloop doctor` tells whether the simulator works"
+            ) from error
 
 
 def check_bank(
@@ -239,10 +259,6 @@ def _compare(
 
 def _figures(f0: float, q: float, gain: float) -> str:
     return f"f0 {format_si(f0, 'Hz')}, Q {q:.4g}, peak gain {gain:.4g}"
-
-
-def _said(error: SimulationError | KeyError) -> str:
-    return str(error) if isinstance(error, SimulationError) else str(error.args[0])
 
 
 def _number(value: float) -> float | None:
