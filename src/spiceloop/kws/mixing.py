@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spiceloop.kws.clips import FULL_SCALE, SILENCE, Clips
+from spiceloop.kws.warp import warp
 from spiceloop.numbers import Number
 
 __all__ = ["CLEAN", "Batch", "Mixing", "Noise", "TrainingSet", "at_snr", "heard_in"]
@@ -28,13 +29,15 @@ class Mixing:
     """How training clips are varied.
 
     ``snr``: lowest and highest SNR in dB, drawn evenly; ``clean_share``: the part of the clips that
-    get no noise; ``shift``: largest shift either way in s. SNR is the power of the whole clip
-    against that of the noise over the same second.
+    get no noise; ``shift``: largest shift either way in s; ``speed``: largest change of speed and
+    pitch either way, as a natural logarithm. SNR is the power of the whole clip against that of
+    the noise over the same second.
     """
 
     snr: tuple[Number, Number] = (5.0, 20.0)
     clean_share: Number = 0.25
     shift: Number = 0.1
+    speed: Number = 0.14
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class TrainingSet:
         self._label = torch.from_numpy(clips.label).to(device)
         self._noise = noise
         self._mixing = mixing
-        self._reach = round(mixing.shift * sample_rate)
+        self._sample_rate = sample_rate
         counts = clips.counts()
         self._silence = list(counts).index(SILENCE) if SILENCE in counts else None
         has_own = self._silence is not None and counts[SILENCE] > 0
@@ -108,7 +111,7 @@ class TrainingSet:
         silent = index >= len(self._audio)
         device = self._audio.device
         picked = torch.from_numpy(np.where(silent, 0, index)).to(device)
-        speech = self._shifted(self._audio[picked].float() / FULL_SCALE, rng)
+        speech = self._varied(self._audio[picked].float() / FULL_SCALE, rng)
         noise = self._noise.draw(len(index), rng)
         snr = rng.uniform(*self._mixing.snr, len(index))
         snr[rng.random(len(index)) < self._mixing.clean_share] = CLEAN
@@ -122,14 +125,14 @@ class TrainingSet:
             label = torch.where(mask, self._silence, label)
         return Batch(wave, label)
 
-    def _shifted(self, speech: Tensor, rng: np.random.Generator) -> Tensor:
-        """Move each clip by up to ``shift`` either way; zeros come in."""
-        if not self._reach:
+    def _varied(self, speech: Tensor, rng: np.random.Generator) -> Tensor:
+        """Move each clip and change its speed."""
+        m = self._mixing
+        if not m.shift and not m.speed:
             return speech
-        padded = torch.nn.functional.pad(speech, (self._reach, self._reach))
-        start = torch.from_numpy(rng.integers(2 * self._reach + 1, size=len(speech)))
-        rows = torch.arange(len(speech), device=speech.device)
-        return padded.unfold(1, speech.shape[1], 1)[rows, start.to(speech.device)]
+        speed = np.exp(rng.uniform(-m.speed, m.speed, len(speech)))
+        shift = rng.uniform(-1, 1, len(speech)) * m.shift * self._sample_rate
+        return warp(speech, speed.astype(np.float32), shift.astype(np.float32))
 
 
 def heard_in(

@@ -44,8 +44,8 @@ class RunFolder:
         folder = cls(path)
         if folder.exists():
             raise StudyError(
-                f"{folder.path} already holds a co-design run; go on with it by `spiceloop codesign "
-                f"resume {folder.path}`, or name another folder by --out"
+                f"{folder.path} already holds a co-design run; go on with it by `spiceloop "
+                f"codesign resume {folder.path}`, or name another folder by --out"
             )
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ class RunFolder:
                 Path(file.name).unlink(missing_ok=True)
                 raise StorageError(f"cannot write a checkpoint into {self.path}: {error}") from None
         lines = "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in kept)
-        os.replace(file.name, self.path / f"{record.arm}.pt")
+        Path(file.name).replace(self.path / f"{record.arm}.pt")
         self._replace("epochs.jsonl", lines.encode())
 
     def last_state(self, arm: str = COMMON) -> dict[str, Any] | None:
@@ -145,7 +145,7 @@ class RunFolder:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(file.name, self.path / name)
+            Path(file.name).replace(self.path / name)
         except OSError as error:
             Path(file.name).unlink(missing_ok=True)
             raise StorageError(f"cannot write {self.path / name}: {error.strerror}") from None

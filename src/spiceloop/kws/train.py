@@ -131,7 +131,7 @@ class Trainer:
             self._set_rates(rate, step)
             logits = self.system(batch.waveform, self._generator(self.epoch, step))
             terms = self._loss(logits, batch.label, self.system.bank)
-            value = float(terms.total)
+            value = float(terms.total.detach())
             if not math.isfinite(value):
                 raise TrainingError(
                     f"the loss is {value} in arm {self.arm}, epoch {self.epoch + 1}, step "
@@ -146,7 +146,7 @@ class Trainer:
                 self._filters.step()
                 self.system.bank.project_()
             total += value
-            ce += float(terms.classification)
+            ce += float(terms.classification.detach())
             if on_step:
                 on_step(step + 1, self.steps, total / (step + 1))
         self.epoch += 1
