@@ -68,7 +68,8 @@ class Cache:
                 with contextlib.suppress(FileExistsError):  # another process was faster
                     draft.rename(self.folder)
         except OSError as error:
-            return f"{self.root}: {error.strerror or error}"
+            # NumPy's own error of a full disk carries no number.
+            return f"{self.root}: {error.strerror or f'{error}; is the disk full?'}"
         return ""
 
 
@@ -132,7 +133,6 @@ def _save(data: SpeechData, folder: Path) -> None:
         "short": data.short,
         "cut": data.cut,
         "clipped": data.clipped,
-        "bytes": {name: (folder / f"{name}.npy").stat().st_size for name in arrays},
     }
     (folder / _DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
 
@@ -140,9 +140,6 @@ def _save(data: SpeechData, folder: Path) -> None:
 def _load(folder: Path) -> SpeechData:
     """Raises one of what `Cache.load` catches where anything is not as it was written."""
     said = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
-    for name, size in said["bytes"].items():
-        if (folder / f"{name}.npy").stat().st_size != size:
-            raise ValueError(f"{name}: not the size that was written")
 
     def array(name: str, *, mapped: bool = False) -> NDArray[Any]:
         path = folder / f"{name}.npy"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -109,6 +110,19 @@ def test_half_a_file_is_cut_off(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(AudioError, match=r"a\.\w+: .*(cut off|damaged)"):
         read_clip(path)
+
+
+@pytest.mark.parametrize("how", ["VORBIS", "OPUS"])
+def test_ogg_that_ends_between_two_pages_is_cut_off(tmp_path, how):
+    path = write(tmp_path / "a.ogg", noise(8, 0), format="OGG", subtype=how)
+    content = path.read_bytes()
+    pages = [m.start() for m in re.finditer(b"OggS", content)]
+    assert len(pages) > 4
+    for end in pages[3:]:  # behind the headers: libsndfile reads these without a word
+        path.write_bytes(content[:end])
+        assert soundfile.info(path).frames > 0
+        with pytest.raises(AudioError, match="cut off"):
+            read_clip(path)
 
 
 def test_a_pipe_s_wav_header_without_a_length_is_no_truncation(tmp_path):
