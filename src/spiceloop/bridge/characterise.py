@@ -118,7 +118,7 @@ def characterise(
 .options gmin=1e-20 abstol=1e-20 reltol=1e-6
 Vg g 0 0
 Vd d 0 {sign * drain_voltage!r}
-Xm d g 0 0 {name} w={w * 1e6!r} l={l * 1e6!r}
+Xm d g 0 0 {name} w={w * 1e6:.9g} l={l * 1e6:.9g}
 .save i(vd) {gm_vector}
 .dc Vg 0 {sign * _SUPPLY!r} {sign * _STEP!r}
 .end
