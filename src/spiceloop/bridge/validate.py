@@ -189,13 +189,15 @@ class SpiceCheck:
         check = BankCheck.compare(cell, elements, frequency, response)
         return replace(check, seconds=time.perf_counter() - start)
 
-    def noise(self, bank: Bank, *, temperature: float = 27.0, excess: float = 1.0) -> Floats:
+    def noise(self, bank: Bank, *, temperature: float | None = None, excess: float = 1.0) -> Floats:
         """Return each channel's integrated output noise as SPICE has it, V rms, (channels,).
 
-        ``temperature`` in °C; ``excess`` as in `spiceloop.filterbank.noise`. Raises TrainingError
-        when a simulation fails.
+        ``temperature`` in °C, by default that of the bank's gm law, 27 without one; ``excess`` as
+        in `spiceloop.filterbank.noise`. Raises TrainingError when a simulation fails.
         """
         cell, elements = _parts(bank)
+        if temperature is None:
+            temperature = bank.law.temperature if isinstance(bank, FilterBank) else 27.0
         totals = []
         for channel in range(len(elements.gm)):
             deck = noise_deck(cell, elements, channel, temperature=temperature, excess=excess)

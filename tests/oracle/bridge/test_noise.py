@@ -6,7 +6,7 @@ import torch
 
 from filterbank_elements import random_elements
 from spiceloop.bridge.decks import noise_deck
-from spiceloop.filterbank import FilterBank
+from spiceloop.filterbank import FilterBank, WeakInversion
 from spiceloop.filterbank.cell import CELLS, make_cell
 from spiceloop.filterbank.noise import output_noise
 
@@ -31,6 +31,11 @@ def test_random_elements_hot_and_with_excess(spice, cell):
     model = output_noise(kind, elements, temperature=85.0, excess=0.65).numpy()
     seen = spice.noise((kind, elements), temperature=85.0, excess=0.65)
     assert seen == pytest.approx(model, rel=TOLERANCE)
+
+
+def test_a_bank_s_noise_is_at_the_temperature_of_its_gm_law(spice):
+    bank = FilterBank.spread(2, law=WeakInversion(temperature=-20.0))
+    assert spice.noise(bank) == pytest.approx(bank.noise().detach().numpy(), rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("cell", CELLS)
