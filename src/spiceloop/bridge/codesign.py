@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from spiceloop.bridge.characterise import characterise
@@ -26,7 +27,16 @@ from spiceloop.kws.run_folder import RunFolder
 from spiceloop.kws.system import System, build_system, make_costs
 from spiceloop.kws.train import COMMON, EpochRecord, Trainer
 
-__all__ = ["Events", "Silent", "evaluate_arm", "load_system", "run_codesign"]
+__all__ = [
+    "Events",
+    "Silent",
+    "describe_bank",
+    "evaluate_arm",
+    "law_from",
+    "load_system",
+    "require_device",
+    "run_codesign",
+]
 
 
 class Events(Protocol):
@@ -92,10 +102,10 @@ def run_codesign(
     `TrainingError` for a loss that is no number or a bank that SPICE contradicts, `StudyError`,
     `SetupError`.
     """
-    _require_device(device)
+    require_device(device)
     if resume:
         folder = RunFolder.open(out)
-        law = _law_from(folder.head()["law"])
+        law = law_from(folder.head()["law"])
         _require_same(folder, data)
     else:
         law, told = _law(config.bank)
@@ -126,7 +136,7 @@ def load_system(folder: RunFolder, arm: str) -> tuple[Config, System]:
     if state is None:
         there = ", ".join(folder.arms()) or "none yet"
         raise StudyError(f"{folder.path} has no trained arm {arm!r}; there are: {there}")
-    law = _law_from(head["law"])
+    law = law_from(head["law"])
     system = build_system(config, law, len(head["data"]["classes"]), head["data"]["sample_rate"])
     system.load_state_dict(state["system"])
     return config, system
@@ -140,7 +150,11 @@ def evaluate_arm(
     by_kind: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Hear the test clips in every condition: what ``evaluation.json`` holds of an arm."""
+    """Hear the test clips in every condition: what ``evaluation.json`` holds of an arm.
+
+    ``wrong`` lists the numbers of the test clips that were taken for something else, for paired
+    comparisons of arms.
+    """
     wanted = conditions(data, config.evaluation.snr, by_kind=by_kind)
     heard = evaluate(system, data, wanted, progress=progress)
     return {
@@ -150,6 +164,7 @@ def evaluate_arm(
             for h in heard
             if ":" not in h.condition.noise
         },
+        "wrong": {_label(h): np.flatnonzero(h.predicted != h.label).tolist() for h in heard},
         "clips": len(data.test),
     }
 
@@ -252,10 +267,10 @@ def _law(section: BankSection) -> tuple[GmLaw, dict[str, Any]]:
     return found.law(section.gm_law), found.as_dict()
 
 
-def _law_from(told: Mapping[str, Any]) -> GmLaw:
-    kinds = {"weak-inversion": WeakInversion, "ekv": Ekv}
+def law_from(told: Mapping[str, Any]) -> GmLaw:
+    """Return the gm law that ``config.json`` holds."""
     values = {k: v for k, v in told.items() if k != "kind"}
-    return kinds[told["kind"]](**values)
+    return Ekv(**values) if told["kind"] == "ekv" else WeakInversion(**values)
 
 
 def _head(
@@ -291,7 +306,8 @@ def _require_same(folder: RunFolder, data: SpeechData) -> None:
         )
 
 
-def _require_device(device: str) -> None:
+def require_device(device: str) -> None:
+    """Raise `SetupError` unless torch can use ``device`` ("cpu", "cuda", "cuda:1")."""
     if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
         raise SetupError(
             f"device {device!r} is not there (this torch sees "
