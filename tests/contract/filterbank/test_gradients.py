@@ -114,6 +114,20 @@ def test_single_precision_gradients(method, kind):
         assert (single - double).norm() < 1e-3 * double.norm()
 
 
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_gradients_scale_with_the_loss(method, kind):
+    """A loss in small units: the same gradients in small, and none at all of nothing."""
+    x, gradients = waves(1, 2000, torch.float32), []
+    for unit in (1.0, 1e-9, 0.0):
+        bank = FilterBank.spread(4, method=method)
+        y = output(bank, x, kind, hop=160)
+        (unit * y.square().mean()).backward()
+        gradients.append([p.grad for p in bank.parameters()])
+    for whole, small, none in zip(*gradients, strict=True):
+        assert (small * 1e9 - whole).norm() < 1e-4 * whole.norm()
+        assert not none.any()
+
+
 def test_frozen_parts_get_no_gradient(parameters, method):
     bank = small_bank(parameters=parameters, method=method).requires_grad_(False)
     x = waves(1, 50).requires_grad_()

@@ -1,7 +1,8 @@
 """H(s) and noise of the cells from their node equations, solved and integrated numerically.
 
-The equations are those of a half circuit, written as Y(s)·v = current injected into each node; a
-device's noise current flows from its drain to its source.
+The equations are those of a half circuit, in which a floating capacitor counts twice, written as
+Y(s)·v = current injected into each node; a device's noise current flows from its drain to its
+source.
 """
 
 import numpy as np
@@ -26,7 +27,7 @@ def super_source_follower(gm, c, s):
 def gm_c_biquad(gm, c, s):
     """Nodes v1 (the output) and v2; every device's current goes to ground."""
     (gm_in, gm_q, gm_1, gm_2), (c1, c2) = gm, c
-    admittance = np.array([[c1 * s + gm_q, gm_1], [-gm_2, c2 * s]])
+    admittance = np.array([[2 * c1 * s + gm_q, gm_1], [-gm_2, 2 * c2 * s]])
     into_v1, into_v2 = np.array([1, 0]), np.array([0, 1])
     return admittance, np.array([gm_in, 0]), [into_v1, into_v1, into_v1, into_v2], 0
 

@@ -34,7 +34,7 @@ def test_super_source_follower_at_the_units():
 def test_gm_c_biquad():
     gm_in, gm_q, gm_1, gm_2, c1, c2 = 7e-9, 4e-9, 9e-9, 11e-9, 2e-12, 3e-12
     t = GmCBiquad().transfer(elements([gm_in, gm_q, gm_1, gm_2], [c1, c2]))
-    assert t.f0.item() == pytest.approx(math.sqrt(gm_1 * gm_2 / (c1 * c2)) / (2 * math.pi))
+    assert t.f0.item() == pytest.approx(math.sqrt(gm_1 * gm_2 / (c1 * c2)) / (4 * math.pi))
     assert t.q.item() == pytest.approx(math.sqrt(gm_1 * gm_2 * c1 / c2) / gm_q)
     assert t.gain.item() == pytest.approx(gm_in / gm_q)
 

@@ -45,7 +45,7 @@ def test_the_cell_of_ones_own_is_the_biquad_with_unity_gain(page):
     torch.testing.assert_close(bank.response(f), other.response(f))
     held = bank.elements()
     kt = 1.380649e-23 * 300.15
-    one_less = 2 * 4 * kt * held.gm[:, 0] / held.c[:, 0] ** 2 / (4 * bank.transfer().d1)
+    one_less = 2 * 4 * kt * held.gm[:, 0] / (2 * held.c[:, 0]) ** 2 / (4 * bank.transfer().d1)
     torch.testing.assert_close(bank.noise() ** 2, other.noise() ** 2 - one_less, rtol=1e-9, atol=0)
     half = cell.damped(bank.elements(), torch.full_like(f0, 2.0))
     torch.testing.assert_close(cell.transfer(half).q, bank.transfer().q / 2)
