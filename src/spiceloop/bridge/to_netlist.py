@@ -54,9 +54,8 @@ C2 sp sn {c2}""",
     "gm-c-biquad": Subcircuit(
         "gmc_bandpass",
         """\
-* Two-integrator loop. c1 and c2 are each half's capacitors to ground; between the halves, where
-* half the value does the same, stands one capacitor.
-* f0 = sqrt(gm_1*gm_2/(c1*c2))/(2*pi), Q = sqrt(gm_1*gm_2*c1/c2)/gm_q, peak gain = gm_in/gm_q.
+* Two-integrator loop, the capacitors between the halves.
+* f0 = sqrt(gm_1*gm_2/(c1*c2))/(4*pi), Q = sqrt(gm_1*gm_2*c1/c2)/gm_q, peak gain = gm_in/gm_q.
 Xinp 0 outp inp 0 transconductor gm={gm_in}
 Xinn 0 outn inn 0 transconductor gm={gm_in}
 Xqp outp 0 outp 0 transconductor gm={gm_q}
@@ -65,8 +64,8 @@ X1p outp 0 vp 0 transconductor gm={gm_1}
 X1n outn 0 vn 0 transconductor gm={gm_1}
 X2p 0 vp outp 0 transconductor gm={gm_2}
 X2n 0 vn outn 0 transconductor gm={gm_2}
-C1 outp outn {c1/2}
-C2 vp vn {c2/2}""",
+C1 outp outn {c1}
+C2 vp vn {c2}""",
     ),
 }
 

@@ -145,7 +145,7 @@ class FilterBank(nn.Module):
         y = filter_by_fft(waveform, self.transfer(), self.sample_rate)
         y = {"full-wave": y.abs, "half-wave": y.relu, "square": y.square}[rectifier]()
         frames = y.shape[-1] // hop
-        return y[..., : frames * hop].unflatten(-1, (frames, hop)).mean(-1)
+        return y[..., : frames * hop].reshape(*y.shape[:-1], frames, hop).mean(-1)
 
     def power(self, costs: Costs) -> Tensor:
         """Return each channel's power in W, (channels,)."""

@@ -20,9 +20,20 @@ __all__ = ["CELLS", "FilterCell", "GmCBiquad", "SuperSourceFollower", "make_cell
 class FilterCell(Protocol):
     """A differential second-order band-pass made of transconductors and capacitors."""
 
-    name: str
-    transconductances: tuple[str, ...]
-    capacitors: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """What a configuration calls it."""
+        ...
+
+    @property
+    def transconductances(self) -> tuple[str, ...]:
+        """The names of an `Elements.gm` row."""
+        ...
+
+    @property
+    def capacitors(self) -> tuple[str, ...]:
+        """The names of an `Elements.c` row."""
+        ...
 
     def transfer(self, elements: Elements) -> Transfer:
         """Return H(s) from the differential input to the differential output."""
@@ -95,14 +106,14 @@ class SuperSourceFollower:
 class GmCBiquad:
     """Two-integrator gm-C loop with its own input and damping transconductors.
 
-    ::
+    Half circuit (capacitors 2·C1 and 2·C2 to ground, v1 the output)::
 
-        C1·s·v1 = gm_in·vin - gm_q·v1 - gm_1·v2        (v1 is the output)
-        C2·s·v2 = gm_2·v1
+        2·C1·s·v1 = gm_in·vin - gm_q·v1 - gm_1·v2
+        2·C2·s·v2 = gm_2·v1
 
-        H(s) = (gm_in/C1)·s / (s² + (gm_q/C1)·s + gm_1·gm_2/(C1·C2))
+        H(s) = (gm_in/2C1)·s / (s² + (gm_q/2C1)·s + gm_1·gm_2/(4·C1·C2))
 
-    so ω0 = √(gm_1·gm_2/(C1·C2)), Q = √(gm_1·gm_2·C1/C2)/gm_q, peak gain = gm_in/gm_q.
+    so ω0 = ½·√(gm_1·gm_2/(C1·C2)), Q = √(gm_1·gm_2·C1/C2)/gm_q, peak gain = gm_in/gm_q.
     """
 
     name = "gm-c-biquad"
@@ -112,11 +123,11 @@ class GmCBiquad:
     def transfer(self, elements: Elements) -> Transfer:
         """Return H(s); see the class."""
         (gm_in, gm_q, gm_1, gm_2), (c1, c2) = elements.gm.unbind(1), elements.c.unbind(1)
-        return Transfer(gm_in / c1, gm_q / c1, gm_1 * gm_2 / (c1 * c2))
+        return Transfer(gm_in / (2 * c1), gm_q / (2 * c1), gm_1 * gm_2 / (4 * c1 * c2))
 
     def design(self, f0: Tensor, q: Tensor, gain: Tensor, capacitor: float) -> Elements:
         """Return elements for f0, Q and gain with equal capacitors and equal loop gms."""
-        loop = 2 * math.pi * f0 * capacitor
+        loop = 4 * math.pi * f0 * capacitor
         c = torch.full_like(f0, capacitor)
         return Elements(
             torch.stack([gain * loop / q, loop / q, loop, loop], 1), torch.stack([c, c], 1)
@@ -131,8 +142,8 @@ class GmCBiquad:
         """Return the transfers of gm_in, gm_q, gm_1 (into v1's node) and gm_2 (into v2's)."""
         (_, _, gm_1, _), (c1, c2) = elements.gm.unbind(1), elements.c.unbind(1)
         zero = torch.zeros_like(gm_1)
-        into_v1 = torch.stack([1 / c1, zero], 1)
-        into_v2 = torch.stack([zero, -gm_1 / (c1 * c2)], 1)
+        into_v1 = torch.stack([1 / (2 * c1), zero], 1)
+        into_v2 = torch.stack([zero, -gm_1 / (4 * c1 * c2)], 1)
         return torch.stack([into_v1, into_v1, into_v1, into_v2], 1)
 
 

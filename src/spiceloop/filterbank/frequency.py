@@ -40,4 +40,5 @@ def filter_by_fft(
     response = transfer.at(frequency)
     kind = torch.complex128 if x.dtype == torch.float64 else torch.complex64
     spectrum = torch.fft.rfft(x, n=size)[:, None] * response.to(kind)
-    return torch.fft.irfft(spectrum, n=size)[..., :samples]
+    filtered: Tensor = torch.fft.irfft(spectrum, n=size)[..., :samples]
+    return filtered

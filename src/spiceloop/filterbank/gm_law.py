@@ -21,7 +21,10 @@ def thermal_voltage(temperature: float) -> float:
 class GmLaw(Protocol):
     """A one-to-one relation between a device's drain current (A) and its gm (S)."""
 
-    temperature: float
+    @property
+    def temperature(self) -> float:
+        """The temperature in °C."""
+        ...
 
     def gm(self, current: Tensor) -> Tensor:
         """Return gm in S."""

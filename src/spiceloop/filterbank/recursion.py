@@ -98,7 +98,8 @@ def _frequencies(count: int) -> NDArray[np.float64]:
 
 def _spectra(w: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Return e^{-jw(m - TAPS/2 + 1)} for every tap m, (frequencies, TAPS)."""
-    return np.exp(-1j * np.outer(w, np.arange(TAPS) - TAPS // 2 + 1))
+    spectra: NDArray[np.complex128] = np.exp(-1j * np.outer(w, np.arange(TAPS) - TAPS // 2 + 1))
+    return spectra
 
 
 @lru_cache(maxsize=1)

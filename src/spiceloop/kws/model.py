@@ -58,7 +58,7 @@ class DsCnn(nn.Module):
         self.norm = nn.BatchNorm2d(width)
         self.blocks = nn.Sequential(*(_Separable(width, kernel, d) for d in dilations))
         self.out = nn.Linear(width, classes)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (batch, classes) of features (batch, channels, frames)."""

@@ -20,7 +20,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +152,5 @@ class RunFolder:
 
 
 def _record(data: Mapping[str, Any]) -> EpochRecord:
-    known = {f.name for f in fields(EpochRecord)}
-    if set(data) - known:
-        raise ValueError("unknown fields")
-    lists = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
     return EpochRecord(**lists)

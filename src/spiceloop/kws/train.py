@@ -111,7 +111,8 @@ class Trainer:
         if self._weights.scale != 1.0:
             bank = self.system.bank
             scaled = bank.elements().scaled(gm=self._weights.scale, c=self._weights.scale)
-            bank.set_elements_(scaled).project_()
+            bank.set_elements_(scaled)
+            bank.project_()
 
     def run_epoch(
         self, on_step: OnStep | None = None, inspect: Inspect | None = None

@@ -1,0 +1,2 @@
+def summarise(runs, results):
+    return "later"
