@@ -147,7 +147,7 @@ def evaluate_arm(
     system: System,
     data: SpeechData,
     *,
-    by_kind: bool = True,
+    by_kind: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Hear the test clips in every condition: what ``evaluation.json`` holds of an arm.
@@ -155,7 +155,9 @@ def evaluate_arm(
     ``wrong`` lists the numbers of the test clips that were taken for something else, for paired
     comparisons of arms.
     """
-    wanted = conditions(data, config.evaluation.snr, by_kind=by_kind)
+    asked = config.evaluation
+    kinds = asked.by_kind if by_kind is None else by_kind
+    wanted = conditions(data, asked.snr, by_kind=kinds)
     heard = evaluate(system, data, wanted, progress=progress)
     return {
         "accuracy": accuracy(heard),

@@ -109,9 +109,13 @@ class SpiceSection(_Section):
 
 
 class EvaluationSection(_Section):
-    """The SNRs (dB) at which the test clips are heard, besides clean."""
+    """The SNRs (dB) at which the test clips are heard, besides clean.
+
+    With ``by_kind`` also every kind of unseen noise for itself, at the lowest SNR.
+    """
 
     snr: tuple[Number, ...] = (20.0, 15.0, 10.0, 5.0)
+    by_kind: bool = True
 
 
 class Config(_Section):
