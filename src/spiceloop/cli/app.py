@@ -12,6 +12,7 @@ import typer
 
 from spiceloop.cli.boundary import guarded
 from spiceloop.cli.check import check
+from spiceloop.cli.codesign import app as codesign_app
 from spiceloop.cli.console import print_text
 from spiceloop.cli.data import app as data_app
 from spiceloop.cli.doctor import doctor
@@ -64,6 +65,7 @@ def _root(
 for _command in (size, resume, simulate, check, init, report, export, doctor):
     app.command(_command.__name__)(_command)
 app.add_typer(examples_app, name="examples")
+app.add_typer(codesign_app, name="codesign")
 app.add_typer(data_app, name="data")
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -22,9 +24,21 @@ from spiceloop.report.view import StudyView
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["FILE_NAME", "render", "write_report"]
+__all__ = ["FILE_NAME", "Page", "render", "render_page", "write_page", "write_report"]
 
 FILE_NAME = "report.html"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report: ``subject`` and ``kind`` make its title; the templates of its ``cards`` lie in
+    ``templates`` (below ``templates/``).
+    """
+
+    subject: str
+    kind: str
+    cards: Sequence[Card]
+    templates: str = "cards"
 
 
 def write_report(view: StudyView, out: Path) -> Path:
@@ -33,15 +47,23 @@ def write_report(view: StudyView, out: Path) -> Path:
     The folder is made if need be; files of an earlier report are replaced. Raises `StorageError`
     where it cannot be written.
     """
-    cards = all_cards(view)
-    page = render(view, cards)
+    return write_page(_sizing(view, all_cards(view)), out, out)
+
+
+def write_page(page: Page, out: Path, pictures: Path) -> Path:
+    """Write ``report.html`` into ``out`` and the PNGs into ``pictures``; return the HTML file.
+
+    Raises `StorageError` where it cannot be written.
+    """
+    text = render_page(page)
     file = out / FILE_NAME
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for card in cards:
+        pictures.mkdir(parents=True, exist_ok=True)
+        for card in page.cards:
             for plot in card.plots:
-                (out / plot.picture.name).write_bytes(plot.picture.png)
-        file.write_text(page, encoding="utf-8")
+                (pictures / plot.picture.name).write_bytes(plot.picture.png)
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StorageError(
             f"cannot write the report into {out}: {error.strerror or error}"
@@ -49,20 +71,29 @@ def write_report(view: StudyView, out: Path) -> Path:
     return file
 
 
-def render(view: StudyView, cards: tuple[Card, ...]) -> str:
-    """Return the page's text."""
+def render(view: StudyView, cards: Sequence[Card]) -> str:
+    """Return the text of a sizing study's page."""
+    return render_page(_sizing(view, cards))
+
+
+def _sizing(view: StudyView, cards: Sequence[Card]) -> Page:
+    return Page(view.name or view.problem.name, "Sizing report", cards)
+
+
+def render_page(page: Page) -> str:
+    """Return a page's text."""
     from plotly.offline import get_plotlyjs
 
     here = files("spiceloop.report") / "templates"
-    drawn = any(plot.spec for card in cards for plot in card.plots)
+    drawn = any(plot.spec for card in page.cards for plot in card.plots)
     scripts = [get_plotlyjs()] if drawn else []
     scripts.append((here / "report.js").read_text(encoding="utf-8"))
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            view=view,
-            cards=cards,
+            page=page,
+            cards=page.cards,
             style=(here / "style.css").read_text(encoding="utf-8"),
             scripts=scripts,
             policy=_policy(scripts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from spiceloop.errors import SpiceloopError
 from spiceloop.report.static import Picture
@@ -34,7 +34,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Card:
-    """One section. Its template is ``cards/KEY.html.j2``, which sees ``facts`` and ``plots``."""
+    """One section. Its template, ``KEY.html.j2`` of the page's, sees ``facts`` and ``plots``."""
 
     key: str
     title: str
@@ -43,11 +43,18 @@ class Card:
     why: str = ""  # why it could not be drawn
 
 
+_View = TypeVar("_View")
+
 # A maker returns a card's facts and plots, or raises.
 Maker = Callable[[StudyView], tuple[Mapping[str, Any], tuple[Plot, ...]]]
 
 
-def draw(key: str, title: str, make: Maker, view: StudyView) -> Card:
+def draw(
+    key: str,
+    title: str,
+    make: Callable[[_View], tuple[Mapping[str, Any], tuple[Plot, ...]]],
+    view: _View,
+) -> Card:
     """Make a card. Whatever goes wrong in one card is told in its place, and the rest goes on."""
     try:
         facts, plots = make(view)
