@@ -89,13 +89,24 @@ def _recurse(u: Array, rows: Array, y: Array) -> None:
 
 
 @_compiled
-def _adjoint(u: Array, rows: Array, y: Array, g: Array, grad: Array) -> None:
+def _tiny_beside(g: Array) -> Any:
+    """Return _TINY in proportion to the largest of g: the gradient of nothing is nothing."""
+    peak = np.zeros(g.shape[1], g.dtype)
+    for n in range(g.shape[0]):
+        now = g[n]
+        for c in range(peak.shape[0]):
+            size = abs(now[c])
+            peak[c] = size if size > peak[c] else peak[c]
+    return g.dtype.type(_TINY) * peak.max()
+
+
+@_compiled
+def _adjoint(u: Array, rows: Array, y: Array, g: Array, tiny: Any, grad: Array) -> None:
     """Turn g (dL/dy, with two spare rows at its end) into the adjoint state λ; add to ``grad``.
 
     λ[n] = g[n] - a1·λ[n+1] - a2·λ[n+2]; dL/dweight_k = Σ λ[n]·u_k[n], dL/da_j = -Σ λ[n]·y[n-j].
     """
     a1, a2 = rows[4], rows[5]
-    tiny = g.dtype.type(_TINY)
     channels = rows.shape[1]
     samples = u.shape[1]
     g[samples] = 0
@@ -162,7 +173,7 @@ def run_adjoint(
     u = np.empty((taps.shape[0], x.shape[0]), x.dtype)
     _prefilter(x, taps, u)
     grad[:] = 0
-    _adjoint(u, rows, y, g, grad)
+    _adjoint(u, rows, y, g, _tiny_beside(g[: x.shape[0]]), grad)
     if gx.shape[0] > 0:
         _input_gradient(rows, g, taps, gx)
 
@@ -233,7 +244,7 @@ def rectified_means_adjoint(
                     into[c] = 2 * now[c] * weight[c] * scale
     g[used:] = 0
     grad[:] = 0
-    _adjoint(u, rows, y, g, grad)
+    _adjoint(u, rows, y, g, _tiny_beside(gout), grad)
     if gx.shape[0] > 0:
         _input_gradient(rows, g, taps, gx)
 
