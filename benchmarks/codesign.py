@@ -44,12 +44,13 @@ class Part:
     arms: dict[str, Any]
     seeds: int
     mixing: dict[str, Any]
-    words: tuple[str, ...] | None = None
+    common: str = ""  # another part, whose common phase serves this one too
 
 
 PARTS = {
     "q2": Part("split_P1", 2.0, MAIN | SCALED, 5, {}),
     "q4": Part("split_P1", 4.0, MAIN, 5, {}),
+    "front": Part("split_P1", 2.0, FRONT, 3, {}, "q2"),
     "unaware": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {"clean_share": 1.0}),
     "p2": Part("split_P2", 2.0, MAIN, 5, {}),
 }
@@ -111,7 +112,10 @@ def one(name: str, seed: int, data: Path, out: Path) -> None:
     folder = out / config.name
     resume = RunFolder(folder).exists()
     speech = load_data(data, split_column=part.protocol)
-    run_codesign(config, speech, folder, source=str(data), events=Lines(), resume=resume)
+    common = RunFolder.open(out / f"{part.common}-s{seed}") if part.common else None
+    run_codesign(
+        config, speech, folder, source=str(data), events=Lines(), resume=resume, common=common
+    )
 
 
 class Lines(Silent):

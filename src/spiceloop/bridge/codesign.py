@@ -94,11 +94,13 @@ def run_codesign(
     device: str = "cpu",
     events: Events | None = None,
     resume: bool = False,
+    common: RunFolder | None = None,
 ) -> RunFolder:
     """Train all arms of ``config`` on ``data`` and hear the test clips; everything goes to ``out``.
 
     With ``resume`` the folder's own configuration is taken on from its last finished epoch; the
-    numbers are those of an uninterrupted run. ``source`` notes where the data lie. Raises
+    numbers are those of an uninterrupted run. ``source`` notes where the data lie. ``common`` is
+    another run that differs in its arms alone: its common phase is taken over. Raises
     `TrainingError` for a loss that is no number or a bank that SPICE contradicts, `StudyError`,
     `SetupError`.
     """
@@ -109,7 +111,12 @@ def run_codesign(
         _require_same(folder, data)
     else:
         law, told = _law(config.bank)
-        folder = RunFolder.create(out, _head(config, data, source, law, told))
+        head = _head(config, data, source, law, told)
+        if common is not None:
+            _require_same_common(head, common)
+        folder = RunFolder.create(out, head)
+        if common is not None:
+            folder.take_common(common)
     run = _Run(config, data, folder, law, device, events or Silent())
     with SpiceCheck(config.spice.simulator) as spice:
         trainer = _trainer(run)
@@ -305,6 +312,22 @@ def _require_same(folder: RunFolder, data: SpeechData) -> None:
         raise StudyError(
             f"{folder.path} was trained on other data (fingerprint {kept[:12]}, now "
             f"{data.fingerprint[:12]}); name the same data by --data"
+        )
+
+
+def _require_same_common(head: Mapping[str, Any], common: RunFolder) -> None:
+    """The two runs may differ in name, arms, SPICE and evaluation, nothing else."""
+    free = ("name", "arms", "spice", "evaluation")
+    other = common.head()
+    kept = [{k: v for k, v in h["config"].items() if k not in free} for h in (head, other)]
+    differ = sorted(k for k in kept[0] if kept[0][k] != kept[1].get(k))
+    if other["data"]["fingerprint"] != head["data"]["fingerprint"]:
+        differ.append("data")
+    if other["law"] != head["law"]:
+        differ.append("gm law")
+    if differ:
+        raise StudyError(
+            f"the common phase of {common.path} is another run's; these differ: {', '.join(differ)}"
         )
 
 

@@ -108,8 +108,12 @@ class RunFolder:
         return found
 
     def save_epoch(self, record: EpochRecord, state: Mapping[str, Any]) -> None:
-        """Keep an epoch: the checkpoint first, then its record; see `last_state`."""
-        kept = [*self._before(record), record]
+        """Keep an epoch. The record comes first: an epoch without a checkpoint is run again."""
+        self._write_epochs([*self._before(record), record], record.arm, state)
+
+    def _write_epochs(
+        self, kept: Sequence[EpochRecord], arm: str, state: Mapping[str, Any]
+    ) -> None:
         with tempfile.NamedTemporaryFile(dir=self.path, delete=False, suffix=".tmp") as file:
             try:
                 torch.save(dict(state), file)
@@ -117,8 +121,8 @@ class RunFolder:
                 Path(file.name).unlink(missing_ok=True)
                 raise StorageError(f"cannot write a checkpoint into {self.path}: {error}") from None
         lines = "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in kept)
-        Path(file.name).replace(self.path / f"{record.arm}.pt")
         self._replace("epochs.jsonl", lines.encode())
+        Path(file.name).replace(self.path / f"{arm}.pt")
 
     def last_state(self, arm: str = COMMON) -> dict[str, Any] | None:
         """Return an arm's last checkpoint, or None. Raises `StudyError` for a damaged one."""
@@ -130,6 +134,14 @@ class RunFolder:
         except Exception as error:
             raise StudyError(f"the checkpoint {file} cannot be read: {error}") from None
         return state
+
+    def take_common(self, other: RunFolder) -> None:
+        """Copy another run's common phase. Raises `StudyError` where it has none."""
+        state = other.last_state(COMMON)
+        records = [r for r in other.records() if r.arm == COMMON]
+        if state is None or not records:
+            raise StudyError(f"{other.path} has no finished epoch of the common phase")
+        self._write_epochs(records, COMMON, state)
 
     def arms(self) -> Sequence[str]:
         """Return the arms that have a checkpoint, the common phase left out."""
