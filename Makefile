@@ -7,6 +7,7 @@ VENV     ?= .venv
 #   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_ARGS ?=
 ARGS     ?=
+NOW      := $(shell date +%Y%m%d-%H%M%S)
 
 BIN  := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -18,8 +19,9 @@ PIP  := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c co
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "%-12s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.run  ## install everything, size the transconductor, write the report
-	$(BIN)/spiceloop size transconductor --out runs/transconductor-$(shell date +%Y%m%d-%H%M%S) $(ARGS)
+demo: $(VENV)/.run  ## install everything, run both jobs (sizing, co-design), write their reports
+	$(BIN)/spiceloop size transconductor --out runs/transconductor-$(NOW)
+	$(BIN)/spiceloop codesign demo --out runs/keyword-spotting-$(NOW)
 
 test: $(VENV)/.dev  ## install everything, run the tests
 	$(BIN)/pytest -q -n 2 $(ARGS)
@@ -52,6 +54,8 @@ system:
 	@missing=; \
 	command -v ngspice >/dev/null || missing="$$missing ngspice"; \
 	{ ls /usr/lib/*/libngspice.so* || /sbin/ldconfig -p | grep libngspice; } >/dev/null 2>&1 || missing="$$missing libngspice0"; \
+	command -v espeak-ng >/dev/null || missing="$$missing espeak-ng"; \
+	command -v flite >/dev/null || missing="$$missing flite"; \
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing$$missing"; \
@@ -70,5 +74,5 @@ $(VENV)/.run: pyproject.toml constraints.txt | system $(VENV)/bin/python
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "installing what the tests need into $(VENV) (once)"
-	$(PIP) -e '.[dev,oracle,dashboard,docs]'
+	$(PIP) -e '.[dev,oracle,dashboard,docs,onnx]'
 	@touch $@
