@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 import torch
@@ -120,5 +121,6 @@ def _noise(data: SpeechData, condition: Condition) -> Noise | None:
 
 
 def _kind(name: str) -> str:
-    """Return the kind of a noise recording: its name up to the first number."""
-    return re.split(r"[-_ ]?\d", name)[0] or name
+    """Return the kind of a noise recording: its name up to the first number or its suffix."""
+    stem = PurePath(name).stem
+    return re.split(r"[-_ ]?\d", stem)[0] or stem

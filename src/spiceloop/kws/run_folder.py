@@ -9,16 +9,17 @@
     ARM.pt             the last checkpoint of an arm
     ARM.bank.json      the trained bank: elements, f0, Q, gain, noise, power, area
     evaluation.json    accuracy and confusion of every arm in every condition
-    report.html
+    report.html        and its figures as PNG in figures/
 
 Every file is replaced as a whole, so that a kill leaves either the old one or the new one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -114,15 +115,11 @@ class RunFolder:
     def _write_epochs(
         self, kept: Sequence[EpochRecord], arm: str, state: Mapping[str, Any]
     ) -> None:
-        with tempfile.NamedTemporaryFile(dir=self.path, delete=False, suffix=".tmp") as file:
-            try:
-                torch.save(dict(state), file)
-            except (OSError, RuntimeError) as error:
-                Path(file.name).unlink(missing_ok=True)
-                raise StorageError(f"cannot write a checkpoint into {self.path}: {error}") from None
         lines = "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in kept)
+        checkpoint = io.BytesIO()
+        torch.save(dict(state), checkpoint)
         self._replace("epochs.jsonl", lines.encode())
-        Path(file.name).replace(self.path / f"{arm}.pt")
+        self._replace(f"{arm}.pt", checkpoint.getvalue())
 
     def last_state(self, arm: str = COMMON) -> dict[str, Any] | None:
         """Return an arm's last checkpoint, or None. Raises `StudyError` for a damaged one."""
@@ -152,15 +149,19 @@ class RunFolder:
         return [r for r in self.records() if r.arm != record.arm or r.epoch < record.epoch]
 
     def _replace(self, name: str, content: bytes) -> None:
+        draft = self.path / f".{name}.draft"
         try:
-            with tempfile.NamedTemporaryFile(dir=self.path, delete=False, suffix=".tmp") as file:
+            with draft.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(file.name).replace(self.path / name)
+            draft.replace(self.path / name)
         except OSError as error:
-            Path(file.name).unlink(missing_ok=True)
-            raise StorageError(f"cannot write {self.path / name}: {error.strerror}") from None
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise StorageError(
+                f"cannot write {self.path / name}: {error.strerror}; what was there is kept"
+            ) from None
 
 
 def _record(data: Mapping[str, Any]) -> EpochRecord:

@@ -38,6 +38,7 @@ Marker = Literal["", "circle", "square", "diamond", "triangle-up", "x"]
 _DIGITS = 5  # significant digits of coordinates: far below a pixel, and small files
 _ROW = 300  # pixels of a row of panels
 _GAP = 0.09  # between panels, part of the width
+_BETWEEN = 62  # pixels between rows: tick labels and the axis' name
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 _SYMBOLS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "x", "": ""}
 
@@ -170,7 +171,7 @@ def plotly_chart(chart: Chart) -> Spec:
     seen: set[str] = set()
     gap = _GAP if chart.columns > 1 else 0.0
     width = (1 - gap * (chart.columns - 1)) / chart.columns
-    space = 0.55 * _GAP * 3 / chart.rows if chart.rows > 1 else 0.0
+    space = _BETWEEN / (chart.row_height * chart.rows) if chart.rows > 1 else 0.0
     height = (1 - space * (chart.rows - 1)) / chart.rows
     for n, panel in enumerate(chart.panels, 1):
         row, column = divmod(n - 1, chart.columns)
@@ -262,13 +263,12 @@ def _axis(axis: Axis) -> Spec:
         "zeroline": False,
         "showline": True,
         "linewidth": 1,
+        "automargin": True,
         "nticks": 6,
         "tickformat": "~s" if axis.prefixed else "~g",
     }
-    if axis.log:
-        spec["exponentformat"] = "power"
-        if not axis.prefixed:
-            del spec["tickformat"]
+    if axis.log and not axis.prefixed:
+        spec["tickformat"] = ".1e"
     if axis.range is not None:
         spec["range"] = [math.log10(v) if axis.log else v for v in axis.range]
     if axis.ticks:

@@ -11,7 +11,7 @@ from spiceloop.cli.console import note
 
 __all__ = ["demo_data"]
 
-_CLIPS = 100  # a word
+_CLIPS = 120  # a word
 
 
 def demo_data() -> Path:

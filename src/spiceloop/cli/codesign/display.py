@@ -15,7 +15,7 @@ from spiceloop.kws.model import count_parameters, make_classifier
 from spiceloop.kws.system import make_bank, make_costs
 from spiceloop.kws.train import COMMON, EpochRecord
 from spiceloop.report.axes import shown
-from spiceloop.report.codesign.words import percent
+from spiceloop.report.codesign.words import area, percent
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -77,8 +77,8 @@ class Display:
         """Say what the run starts from."""
         bank = make_bank(config.bank, law, self.data.sample_rate)
         costs = make_costs(config.bank)
-        power, area = bank.power(costs).sum().detach(), bank.area(costs).sum().detach()
-        self._start = float(power), float(area)
+        totals = (bank.power(costs).sum().detach(), bank.area(costs).sum().detach())
+        self._start = float(totals[0]), float(totals[1])
         classifier = make_classifier(
             config.classifier, config.bank.channels, len(self.data.classes)
         )
@@ -143,7 +143,7 @@ def start_lines(
         f"{_range([c['f0'] for c in channels], 'Hz')}, Q {_range([c['q'] for c in channels])}, "
         f"gain {_range([c['gain'] for c in channels])}; worst response error "
         f"{_error(start['worst_error'])}",
-        f"costs at the start: {shown(costs[0], 'W')}, {shown(costs[1], 'm²')} of capacitors",
+        f"costs at the start: {shown(costs[0], 'W')}, {area(costs[1])} of capacitors",
         f"classifier: {config.classifier}, {parameters} parameters",
         f"against scaling without limit: {config.trap}",
     ]

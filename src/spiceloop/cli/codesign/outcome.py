@@ -9,7 +9,7 @@ from spiceloop.cli.console import print_table, print_text
 from spiceloop.kws.paired import Difference
 from spiceloop.report.axes import shown
 from spiceloop.report.codesign import ArmView, RunView, condition_text
-from spiceloop.report.codesign.words import interval, percent, points
+from spiceloop.report.codesign.words import area, interval, percent, points
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,17 +36,11 @@ def print_outcome(view: RunView, page: Path | None) -> None:
 
 def _costs(view: RunView) -> Table:
     table = _table("", *(arm.name for arm in view.arms))
-    for name, value, change in (
-        ("power", "power", view.power_change),
-        ("capacitor area", "area", view.area_change),
-    ):
-        unit = {"power": "W", "area": "m²"}[value]
-        cells = []
-        for arm in view.arms:
-            part = change(arm)
-            now = getattr(arm.records[-1], value) if arm.records else None
-            cells.append(f"{shown(now, unit)}  {'' if part is None else percent(part)}")
-        table.add_row(name, *cells)
+    last = [arm.records[-1] for arm in view.arms]
+    power = (f"{shown(r.power, 'W')}  {percent(r.power / view.start_power - 1)}" for r in last)
+    size = (f"{area(r.area)}  {percent(r.area / view.start_area - 1)}" for r in last)
+    table.add_row("power", *power)
+    table.add_row("capacitor area", *size)
     return table
 
 

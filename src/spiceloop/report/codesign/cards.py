@@ -12,7 +12,7 @@ from spiceloop.report.chart import Chart, draw_chart, plotly_chart
 from spiceloop.report.codesign import figures
 from spiceloop.report.codesign.verdict import make as make_verdict
 from spiceloop.report.codesign.view import ArmView, RunView, condition_text
-from spiceloop.report.codesign.words import interval, percent, points
+from spiceloop.report.codesign.words import area, interval, percent, points
 from spiceloop.report.static import Picture, new_figure, picture, style
 
 __all__ = ["all_cards", "confusion_picture"]
@@ -77,7 +77,7 @@ def _rows(bank: Any) -> dict[str, Any]:
             *(shown(values[k], unit[name[0]], 3) for name, values in elements.items()),
             shown(bank.noise[k], "V", 3),
             shown(bank.power[k], "W", 3),
-            shown(bank.area[k], "m²", 3),
+            area(bank.area[k]),
         ]
         for k in range(len(bank.f0))
     ]
@@ -116,7 +116,7 @@ def _costs(view: RunView) -> Made:
     arms = [a for a in view.arms if a.records]
     if not arms:
         raise CannotDrawError("No arm has finished an epoch yet.")
-    rows = [("start", shown(view.start_power, "W"), "", shown(view.start_area, "m²"), "", "")]
+    rows = [("start", shown(view.start_power, "W"), "", area(view.start_area), "", "")]
     for arm in arms:
         last = arm.records[-1]
         weights = arm.arm
@@ -125,7 +125,7 @@ def _costs(view: RunView) -> Made:
                 arm.name,
                 shown(last.power, "W"),
                 percent(last.power / view.start_power - 1),
-                shown(last.area, "m²"),
+                area(last.area),
                 percent(last.area / view.start_area - 1),
                 f"λ1 {weights.classification:g}, λ2 {weights.power:g}, λ3 {weights.area:g}"
                 if arm.learned

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from spiceloop.kws.paired import Difference
 
-__all__ = ["change_words", "interval", "percent", "points", "verdict"]
+__all__ = ["area", "change_words", "interval", "percent", "points", "verdict"]
+
+
+def area(value: float | None) -> str:
+    """Return an area given in m² in µm²: ``51 200 µm²``; a dash for what is missing."""
+    return (
+        "–"
+        if value is None
+        else f"{value * 1e12:,.0f} µm²".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    )
 
 
 def percent(part: float, digits: int = 1) -> str:
