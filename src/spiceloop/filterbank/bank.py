@@ -162,6 +162,12 @@ class FilterBank(nn.Module):
         )
 
     @torch.no_grad()
+    def set_elements_(self, elements: Elements) -> Self:
+        """Move the parameters so that they stand for ``elements``, or the nearest they can."""
+        cast(Parametrization, self.parametrization).set_elements(elements)
+        return self
+
+    @torch.no_grad()
     def project_(self) -> Self:
         """Bring the parameters back inside the bounds; call it after every optimizer step."""
         cast(Parametrization, self.parametrization).project(self.cell, self.bounds, self.law)
