@@ -10,7 +10,7 @@ import typer
 
 from spiceloop.cli.arguments import JsonOption, hint
 from spiceloop.cli.console import note, print_json, print_text
-from spiceloop.cli.gallery import examples
+from spiceloop.cli.gallery import KEYWORD_SPOTTING, configurations, examples
 from spiceloop.errors import InputError
 
 __all__ = ["app"]
@@ -41,7 +41,10 @@ def list_examples(context: typer.Context, json: JsonOption = False) -> None:
     for example in known.values():
         needs = " (needs SKY130)" if example.needs_pdk else ""
         print_text(f"{example.name:<{width}}  {example.description}{needs}")
-    note("\nTry one:  spiceloop size NAME      Start from one:  spiceloop examples copy NAME DIR")
+    note(
+        "\nTry one:  spiceloop size NAME      Start from one:  spiceloop examples copy NAME DIR\n"
+        f"Co-design ({KEYWORD_SPOTTING}):  spiceloop codesign {' or '.join(configurations())}"
+    )
 
 
 @app.command("copy")
@@ -55,17 +58,20 @@ def copy(
     ] = None,
 ) -> None:
     """Copy an example's files into a new folder."""
-    known = examples()
+    known = {name: example.problem_file for name, example in examples().items()}
+    known[KEYWORD_SPOTTING] = configurations()["demo"]
     if name not in known:
         raise InputError(f"no example {name!r}{hint(name, known)}; examples: {', '.join(known)}")
     target = directory or Path(name)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} exists already; give a folder that is new or empty")
     shutil.copytree(
-        known[name].folder,
+        known[name].parent,
         target,
         dirs_exist_ok=True,
         ignore=shutil.ignore_patterns("__pycache__", "__init__.py"),
     )
-    print_text(str(target / "problem.yaml"))
-    note(f"copied; next: spiceloop check {target / 'problem.yaml'}")
+    copied = target / known[name].name
+    print_text(str(copied))
+    following = "codesign" if name == KEYWORD_SPOTTING else "check"
+    note(f"copied; next: spiceloop {following} {copied}")

@@ -1,4 +1,7 @@
-"""The built-in examples: folders of `spiceloop.examples` that hold a ``problem.yaml``."""
+"""The built-in examples: folders of `spiceloop.examples`.
+
+One that holds a ``problem.yaml`` is for sizing; `KEYWORD_SPOTTING` holds co-design configurations.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Example", "examples"]
+__all__ = ["KEYWORD_SPOTTING", "Example", "configurations", "examples"]
+
+KEYWORD_SPOTTING = "keyword_spotting"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,14 @@ class Example:
         document = yaml.safe_load(self.problem_file.read_text())
         text = " ".join(str(document.get("description", "")).split())
         return re.split(r"(?<=[.;:])\s", text, maxsplit=1)[0].rstrip(".;:")
+
+
+def configurations() -> dict[str, Path]:
+    """Return the co-design configurations by name."""
+    import spiceloop.examples
+
+    home = Path(spiceloop.examples.__file__).parent / KEYWORD_SPOTTING
+    return {p.stem: p for p in sorted(home.glob("*.yaml"))}
 
 
 def examples() -> dict[str, Example]:

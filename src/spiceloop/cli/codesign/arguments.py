@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spiceloop.cli.arguments import at_least, hint
+from spiceloop.cli.gallery import configurations
 from spiceloop.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ __all__ = [
     "TensorboardOption",
     "ThreadsOption",
     "apply_settings",
-    "bundled",
     "choose_arm",
     "data_of_run",
     "find_config",
@@ -60,16 +60,6 @@ TensorboardOption = Annotated[
     typer.Option("--tensorboard", help="Also write scalars for TensorBoard into OUT/tensorboard."),
 ]
 
-_HOME = "keyword_spotting"  # the folder of the bundled configurations
-
-
-def bundled() -> dict[str, Path]:
-    """Return the bundled configurations by name."""
-    import spiceloop.examples
-
-    home = Path(spiceloop.examples.__file__).parent / _HOME
-    return {p.stem: p for p in sorted(home.glob("*.yaml"))}
-
 
 def find_config(text: str) -> Path:
     """Return the configuration that ``text`` names: a file, or a bundled one (the file wins).
@@ -81,7 +71,7 @@ def find_config(text: str) -> Path:
         return path
     if path.is_dir():
         raise InputError(f"{text} is a folder; name the configuration file in it")
-    known = bundled()
+    known = configurations()
     if text in known:
         return known[text]
     if "/" in text or path.suffix in {".yaml", ".yml"}:

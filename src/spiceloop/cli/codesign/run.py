@@ -14,11 +14,11 @@ from spiceloop.cli.codesign.arguments import (
     TensorboardOption,
     ThreadsOption,
     apply_settings,
-    bundled,
     find_config,
     load,
     use_device,
 )
+from spiceloop.cli.gallery import configurations
 from spiceloop.errors import InputError
 
 __all__ = ["run"]
@@ -64,7 +64,7 @@ def run(
 
     file = find_config(config)
     wanted = apply_settings(load_config(file), settings or [], seed)
-    if data is None and file != bundled().get(_DEMO):
+    if data is None and file != configurations().get(_DEMO):
         raise InputError(
             "give the recordings by --data DIR; `spiceloop data` checks, downloads or makes some, "
             "and `spiceloop codesign demo` needs none"
