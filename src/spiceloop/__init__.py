@@ -1,4 +1,4 @@
-"""SPICE in the loop of analog sizing: multi-objective Bayesian optimization on ngspice.
+"""SPICE in the loop of analog design: sizing by Bayesian optimization, filters co-designed.
 
 Names are loaded when they are first used, so that ``import spiceloop`` and a worker process start
 in milliseconds.
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from spiceloop.api import resume as resume
     from spiceloop.api import simulate as simulate
     from spiceloop.api import size as size
+    from spiceloop.bridge.codesign import run_codesign as run_codesign
+    from spiceloop.errors import AudioError as AudioError
+    from spiceloop.errors import ConfigError as ConfigError
+    from spiceloop.errors import DataError as DataError
     from spiceloop.errors import DeckError as DeckError
     from spiceloop.errors import DesignError as DesignError
     from spiceloop.errors import ProblemError as ProblemError
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from spiceloop.errors import SpiceloopError as SpiceloopError
     from spiceloop.errors import StorageError as StorageError
     from spiceloop.errors import StudyError as StudyError
+    from spiceloop.errors import TrainingError as TrainingError
+    from spiceloop.filterbank.bank import FilterBank as FilterBank
+    from spiceloop.kws.config import load_config as load_config
+    from spiceloop.kws.load import load_data as load_data
     from spiceloop.sim.waves import Plot as Plot
     from spiceloop.sim.waves import Waves as Waves
     from spiceloop.spec.evaluate import Evaluation as Evaluation
@@ -32,9 +40,13 @@ if TYPE_CHECKING:
     from spiceloop.study.trial import Trial as Trial
 
 _WHERE = {
+    "AudioError": "errors",
+    "ConfigError": "errors",
+    "DataError": "errors",
     "DeckError": "errors",
     "DesignError": "errors",
     "Evaluation": "spec.evaluate",
+    "FilterBank": "filterbank.bank",
     "Plot": "sim.waves",
     "Problem": "spec.problem",
     "ProblemError": "errors",
@@ -45,19 +57,27 @@ _WHERE = {
     "StorageError": "errors",
     "Study": "study.store",
     "StudyError": "errors",
+    "TrainingError": "errors",
     "Trial": "study.trial",
     "Waves": "sim.waves",
+    "load_config": "kws.config",
+    "load_data": "kws.load",
     "load_problem": "api",
     "open_study": "api",
     "resume": "api",
+    "run_codesign": "bridge.codesign",
     "simulate": "api",
     "size": "api",
 }
 
 __all__ = [
+    "AudioError",
+    "ConfigError",
+    "DataError",
     "DeckError",
     "DesignError",
     "Evaluation",
+    "FilterBank",
     "Plot",
     "Problem",
     "ProblemError",
@@ -68,11 +88,15 @@ __all__ = [
     "StorageError",
     "Study",
     "StudyError",
+    "TrainingError",
     "Trial",
     "Waves",
+    "load_config",
+    "load_data",
     "load_problem",
     "open_study",
     "resume",
+    "run_codesign",
     "simulate",
     "size",
 ]

@@ -11,9 +11,11 @@ import pytest
 import spiceloop
 
 PUBLIC = [
-    *("DeckError", "DesignError", "Evaluation", "Plot", "Problem", "ProblemError", "Result"),
-    *("SetupError", "SimulationError", "SpiceloopError", "StorageError", "Study", "StudyError"),
-    *("Trial", "Waves", "load_problem", "open_study", "resume", "simulate", "size"),
+    *("AudioError", "ConfigError", "DataError", "DeckError", "DesignError", "Evaluation"),
+    *("FilterBank", "Plot", "Problem", "ProblemError", "Result", "SetupError"),
+    *("SimulationError", "SpiceloopError", "StorageError", "Study", "StudyError"),
+    *("TrainingError", "Trial", "Waves", "load_config", "load_data", "load_problem", "open_study"),
+    *("resume", "run_codesign", "simulate", "size"),
 ]
 
 
