@@ -333,10 +333,13 @@ def _require_same_common(head: Mapping[str, Any], common: RunFolder) -> None:
 
 def require_device(device: str) -> None:
     """Raise `SetupError` unless torch can use ``device`` ("cpu", "cuda", "cuda:1")."""
-    if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+    kind, _, number = device.partition(":")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    numbered = int(number or 0) if (number or "0").isdigit() else count
+    if device != "cpu" and not (kind == "cuda" and numbered < count):
         raise SetupError(
-            f"device {device!r} is not there (this torch sees "
-            f"{torch.cuda.device_count()} CUDA devices); use --device cpu"
+            f"device {device!r} is not there (this torch sees {count} CUDA devices); use "
+            "--device cpu"
         )
 
 

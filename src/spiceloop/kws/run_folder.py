@@ -32,6 +32,8 @@ from spiceloop.kws.train import COMMON, EpochRecord
 
 __all__ = ["RunFolder"]
 
+_HEAD = ("config", "data", "law", "characterisation", "versions")
+
 
 class RunFolder:
     """Reads and writes one run's folder; see the module for its files."""
@@ -68,8 +70,13 @@ class RunFolder:
         return (self.path / "config.json").is_file()
 
     def head(self) -> dict[str, Any]:
-        """Return ``config.json``."""
+        """Return ``config.json``. Raises `StudyError` where that is of something else."""
         found: dict[str, Any] = self.read_json("config.json")
+        missing = [k for k in _HEAD if k not in found] if isinstance(found, dict) else _HEAD
+        if missing:
+            raise StudyError(
+                f"{self.path / 'config.json'} is no co-design run's: it has no {', '.join(missing)}"
+            )
         return found
 
     def write_json(self, name: str, value: object) -> None:

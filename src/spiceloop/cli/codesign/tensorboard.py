@@ -33,7 +33,9 @@ class Tensorboard:
                 warnings.simplefilter("ignore")  # what it uses of protobuf is not ours to mend
                 from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise SetupError("--tensorboard needs TensorBoard: pip install tensorboard") from None
+            raise SetupError(
+                "--tensorboard needs TensorBoard: pip install 'spiceloop[tensorboard]'"
+            ) from None
         self._writer = SummaryWriter(str(folder))
 
     def __enter__(self) -> Self:
