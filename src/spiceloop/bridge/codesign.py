@@ -105,21 +105,23 @@ def run_codesign(
     `SetupError`.
     """
     require_device(device)
+    folder = RunFolder.open(out) if resume else RunFolder(out)
+    told: dict[str, Any] = {}
     if resume:
-        folder = RunFolder.open(out)
         law = law_from(folder.head()["law"])
         _require_same(folder, data)
     else:
         law, told = _law(config.bank)
+    run = _Run(config, data, folder, law, device, events or Silent())
+    trainer = _trainer(run)  # before the folder: what cannot be built leaves none
+    if not resume:
         head = _head(config, data, source, law, told)
         if common is not None:
             _require_same_common(head, common)
-        folder = RunFolder.create(out, head)
+        RunFolder.create(out, head)
         if common is not None:
             folder.take_common(common)
-    run = _Run(config, data, folder, law, device, events or Silent())
     with SpiceCheck(config.spice.simulator) as spice:
-        trainer = _trainer(run)
         start = spice(trainer.system.bank).require(config.spice.tolerance).as_dict()
         folder.write_json("start.json", start)
         run.events.started(config, law, start)
@@ -129,9 +131,9 @@ def run_codesign(
                 return {}
             return spice(system.bank).require(config.spice.tolerance).as_dict()
 
-        common = _common(run, trainer, inspect)
+        shared = _common(run, trainer, inspect)
         for arm in config.arms:
-            _arm(run, arm, common, inspect)
+            _arm(run, arm, shared, inspect)
     return folder
 
 
