@@ -98,18 +98,18 @@ def run_codesign(
 ) -> RunFolder:
     """Train all arms of ``config`` on ``data`` and hear the test clips; everything goes to ``out``.
 
-    With ``resume`` the folder's own configuration is taken on from its last finished epoch; the
-    numbers are those of an uninterrupted run. ``source`` notes where the data lie. ``common`` is
-    another run that differs in its arms alone: its common phase is taken over. Raises
-    `TrainingError` for a loss that is no number or a bank that SPICE contradicts, `StudyError`,
-    `SetupError`.
+    With ``resume`` the run in ``out``, whose own ``config`` and ``data`` these must be, goes on
+    from its last finished epoch; the numbers are those of an uninterrupted run. ``source`` notes
+    where the data lie. ``common`` is another run that differs in arms or thermal noise: its common phase
+    is taken over. Raises `TrainingError` for a loss that is no number or a bank that SPICE
+    contradicts, `StudyError`, `SetupError`, `DataError`, `ConfigError`.
     """
     require_device(device)
     folder = RunFolder.open(out) if resume else RunFolder(out)
     told: dict[str, Any] = {}
     if resume:
         law = law_from(folder.head()["law"])
-        _require_same(folder, data)
+        _require_same(folder, config, data)
     else:
         law, told = _law(config.bank)
     run = _Run(config, data, folder, law, device, events or Silent())
@@ -308,8 +308,17 @@ def _head(
     }
 
 
-def _require_same(folder: RunFolder, data: SpeechData) -> None:
-    kept = folder.head()["data"]["fingerprint"]
+def _require_same(folder: RunFolder, config: Config, data: SpeechData) -> None:
+    head = folder.head()
+    own = parse_config(head["config"])
+    differ = [k for k in Config.model_fields if getattr(own, k) != getattr(config, k)]
+    if differ:
+        raise StudyError(
+            f"{folder.path} was begun with another configuration; these differ: "
+            f"{', '.join(differ)}. Resume it with its own (parse_config of config.json's config), "
+            "or start anew in another folder"
+        )
+    kept = head["data"]["fingerprint"]
     if kept != data.fingerprint:
         raise StudyError(
             f"{folder.path} was trained on other data (fingerprint {kept[:12]}, now "
@@ -318,8 +327,8 @@ def _require_same(folder: RunFolder, data: SpeechData) -> None:
 
 
 def _require_same_common(head: Mapping[str, Any], common: RunFolder) -> None:
-    """The two runs may differ in name, arms, SPICE and evaluation, nothing else."""
-    free = ("name", "arms", "spice", "evaluation")
+    """Two runs may differ in name, arms, thermal noise, SPICE and evaluation, nothing else."""
+    free = ("name", "arms", "noise", "spice", "evaluation")
     other = common.head()
     kept = [{k: v for k, v in h["config"].items() if k not in free} for h in (head, other)]
     differ = sorted(k for k in kept[0] if kept[0][k] != kept[1].get(k))

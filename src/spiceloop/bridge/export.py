@@ -90,7 +90,7 @@ def write_onnx(config: Config, system: System, file: Path) -> Path:
 
     The batch may have any size; the frames are those of one clip of a second.
     """
-    frames = round(1.0 / config.features.hop)
+    frames = _frames(system)
     example = torch.zeros(2, system.bank.channels, frames)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
@@ -108,6 +108,11 @@ def write_onnx(config: Config, system: System, file: Path) -> Path:
     assert program is not None
     program.save(str(file), external_data=False)
     return file
+
+
+def _frames(system: System) -> int:
+    """Whole hops in a second; what is left of it is not heard."""
+    return int(system.bank.sample_rate) // system.front_end.hop
 
 
 class _Plain(nn.Module):
@@ -160,7 +165,7 @@ def _readme(config: Config, arm: str, head: dict[str, Any], system: System, *, o
     if onnx:
         lines += [
             "classifier.onnx  the classifier: features (batch, "
-            f"{system.bank.channels}, {round(1 / config.features.hop)}) to logits.",
+            f"{system.bank.channels}, {_frames(system)}) to logits.",
         ]
     lines += [
         "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,9 +16,10 @@ from spiceloop.kws.mixing import Mixing
 from spiceloop.located_yaml import Location, read_yaml
 from spiceloop.numbers import Number
 
-__all__ = ["Arm", "BankSection", "Config", "load_config", "parse_config"]
+__all__ = ["COMMON", "Arm", "BankSection", "Config", "load_config", "parse_config"]
 
-Name = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+COMMON = "common"  # the phase that all arms share
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
 class _Section(BaseModel):
@@ -66,6 +67,15 @@ class BankSection(_Section):
             raise ValueError("expected 0 < current_floor < current_ceiling")
         if min(self.q, self.gain, self.supply, self.capacitor_density) <= 0:
             raise ValueError("q, gain, supply and capacitor_density must be positive")
+        if self.temperature <= -273.15:
+            raise ValueError(f"temperature: {self.temperature:g} °C is below absolute zero")
+        given = [v for v in (self.n, self.specific_current) if v is not None]
+        if any(v <= 0 for v in given):
+            raise ValueError("n and specific_current must be positive")
+        if self.gm_law == "ekv" and len(given) == 1:
+            raise ValueError("ekv: give both n and specific_current, or neither")
+        if self.gm_law == "weak-inversion" and self.specific_current is not None:
+            raise ValueError("specific_current is for gm_law: ekv")
         return self
 
 
@@ -75,10 +85,10 @@ class TrainingSection(_Section):
     classifier_epochs: int = Field(20, ge=0)
     joint_epochs: int = Field(10, ge=1)
     batch: int = Field(100, ge=2)
-    rate: Number = 6e-3
-    filter_rate: Number = 1e-2  # of the logarithms of the filters' parameters
-    weight_decay: Number = 0.02
-    label_smoothing: Number = 0.0
+    rate: Number = Field(6e-3, gt=0)
+    filter_rate: Number = Field(1e-2, gt=0)  # of the logarithms of the filters' parameters
+    weight_decay: Number = Field(0.02, ge=0)
+    label_smoothing: Number = Field(0.0, ge=0, lt=1)
 
 
 class Arm(_Section):
@@ -89,10 +99,10 @@ class Arm(_Section):
     """
 
     filters: Literal["learned", "fixed"] = "learned"
-    classification: Number = 1.0
-    power: Number = 0.0
-    area: Number = 0.0
-    scale: Number = 1.0
+    classification: Number = Field(1.0, ge=0)
+    power: Number = Field(0.0, ge=0)
+    area: Number = Field(0.0, ge=0)
+    scale: Number = Field(1.0, gt=0)
 
     @property
     def weights(self) -> Weights:
@@ -104,7 +114,7 @@ class SpiceSection(_Section):
     """SPICE in the loop: every how many epochs, and the largest response error allowed."""
 
     every: int = Field(1, ge=1)
-    tolerance: Number = 0.02  # of a channel's peak gain
+    tolerance: Number = Field(0.02, gt=0)  # of a channel's peak gain
     simulator: Literal["ngspice-lib", "ngspice-batch"] = "ngspice-lib"
 
 
@@ -121,7 +131,7 @@ class EvaluationSection(_Section):
 class Config(_Section):
     """A whole run."""
 
-    name: str = Name
+    name: Name
     seed: int = Field(0, ge=0)
     data: DataSection = DataSection()
     bank: BankSection = BankSection()
@@ -130,12 +140,18 @@ class Config(_Section):
     classifier: str = "ds-cnn"
     mixing: Mixing = Mixing()
     training: TrainingSection = TrainingSection()
-    arms: dict[str, Arm] = Field(
+    arms: dict[Name, Arm] = Field(
         default={"fixed": Arm(filters="fixed"), "learned": Arm(power=0.05, area=0.05)},
         min_length=1,
     )
     spice: SpiceSection = SpiceSection()
     evaluation: EvaluationSection = EvaluationSection()
+
+    @model_validator(mode="after")
+    def _arm_names(self) -> Self:
+        if COMMON in self.arms:
+            raise ValueError(f"arms: {COMMON!r} is the phase before the arms; choose another name")
+        return self
 
     @property
     def epochs(self) -> int:

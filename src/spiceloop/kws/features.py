@@ -1,6 +1,7 @@
 """Features as hardware would make them: rectify, average, control the gain, compress; all causal.
 
-The stages in order, each optional or with a choice:
+One exception: the gain control begins at a clip's first full window, so that the one or two frames
+before it know it. The stages in order, each optional or with a choice:
 
 1. rectifier and averaging over one hop (in `FilterBank.rectified_means`);
 2. the channels' own thermal noise;
@@ -47,6 +48,12 @@ class Features:
     agc_strength: Number = 0.9
     agc_time: Number = 0.3
 
+    def __post_init__(self) -> None:
+        names = ("hop", "window", "floor", "offset", "exponent", "agc_time")
+        wrong = [f"{name} {getattr(self, name):g}" for name in names if getattr(self, name) <= 0]
+        if wrong:
+            raise ValueError(f"expected positive numbers, got {', '.join(wrong)}")
+
 
 @dataclass(frozen=True)
 class ThermalNoise:
@@ -59,6 +66,13 @@ class ThermalNoise:
 
     full_scale: Number = 0.1
     excess: Number = 1.4
+
+    def __post_init__(self) -> None:
+        if min(self.full_scale, self.excess) <= 0:
+            raise ValueError(
+                "expected a positive full_scale and excess, got "
+                f"{self.full_scale:g} and {self.excess:g}; for no thermal noise write noise: null"
+            )
 
 
 class FrontEnd(nn.Module):

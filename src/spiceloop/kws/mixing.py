@@ -39,6 +39,14 @@ class Mixing:
     shift: Number = 0.1
     speed: Number = 0.14
 
+    def __post_init__(self) -> None:
+        if not self.snr[0] <= self.snr[1]:
+            raise ValueError(f"snr: expected the lowest, then the highest, got {self.snr}")
+        if not 0 <= self.clean_share <= 1:
+            raise ValueError(f"clean_share: expected 0 to 1, got {self.clean_share:g}")
+        if min(self.shift, self.speed) < 0:
+            raise ValueError("shift and speed must not be negative")
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -144,6 +152,6 @@ def heard_in(
         wave = torch.from_numpy(audio).to(device).float() / FULL_SCALE
         if noise is not None and snr != CLEAN:
             rng = np.random.default_rng((seed, first))
-            added = noise.draw(len(wave), rng)
+            added = noise.draw(len(wave), rng).to(device)
             wave = at_snr(wave, added, torch.full((len(wave),), snr, device=device))
         yield Batch(wave, torch.from_numpy(clips.label[first : first + size]).to(device))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ from spiceloop.filterbank import Bounds, Costs, FilterBank, GmLaw
 from spiceloop.kws.config import BankSection, Config
 from spiceloop.kws.features import FrontEnd
 from spiceloop.kws.model import make_classifier
+from spiceloop.units import format_si
 
 __all__ = ["System", "build_system", "make_bank", "make_costs"]
 
@@ -41,7 +44,7 @@ def make_bank(section: BankSection, law: GmLaw, sample_rate: float) -> FilterBan
         f0=(50.0, 0.46875 * sample_rate),
     )
     try:
-        return FilterBank.spread(
+        bank = FilterBank.spread(
             section.channels,
             low=section.low,
             high=section.high,
@@ -57,6 +60,33 @@ def make_bank(section: BankSection, law: GmLaw, sample_rate: float) -> FilterBan
         )
     except ValueError as error:
         raise ConfigError("the bank cannot be made:", [f"bank: {error}"]) from None
+    _require_inside(bank)
+    return bank
+
+
+@torch.no_grad()
+def _require_inside(bank: FilterBank) -> None:
+    """Raise `ConfigError` for a start that the first step of learning would throw elsewhere."""
+    inside, start = copy.deepcopy(bank).project_().elements(), bank.elements()
+    moved = torch.cat([inside.gm / start.gm, inside.c / start.c], 1).log().abs().amax(1)
+    outside = [k + 1 for k in range(len(moved)) if moved[k] > 1e-6]
+    if outside:
+        b = bank.bounds
+        limits = [
+            f"{name} {format_si(low, unit)} to {format_si(high, unit)}"
+            for name, unit, (low, high) in (
+                ("f0", "Hz", b.f0),
+                ("capacitors", "F", b.capacitor),
+                ("currents", "A", b.current),
+            )
+        ]
+        raise ConfigError(
+            "the bank's start lies outside its bounds:",
+            [
+                f"bank: channels {', '.join(map(str, outside))}; expected {', '.join(limits)}, "
+                f"Q {b.q[0]:g} to {b.q[1]:g}"
+            ],
+        )
 
 
 def make_costs(section: BankSection) -> Costs:

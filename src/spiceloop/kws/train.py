@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from spiceloop.errors import TrainingError
+from spiceloop.errors import DataError, TrainingError
 from spiceloop.kws.clips import SpeechData
-from spiceloop.kws.config import Arm, Config
+from spiceloop.kws.config import COMMON, Arm, Config
 from spiceloop.kws.evaluate import Condition, hear
 from spiceloop.kws.loss import Loss
 from spiceloop.kws.mixing import CLEAN, Noise, TrainingSet
@@ -26,7 +26,6 @@ from spiceloop.kws.system import System, make_costs
 
 __all__ = ["COMMON", "EpochRecord", "Trainer", "learning_rate"]
 
-COMMON = "common"  # the phase that all arms share
 _WARM_UP = 0.15  # of all steps
 _CALIBRATION = 10  # batches
 
@@ -79,6 +78,16 @@ class Trainer:
         self.data = data
         self.system = system
         self.device = str(next(system.parameters()).device)
+        if not data.noise_train:
+            raise DataError(
+                "the data have no noise to train with; put recordings into noise_train/ or "
+                "_background_noise_/ of their folder"
+            )
+        if not len(data.val):
+            raise DataError(
+                "the data have no validation clips, which every epoch is told by; put some clips "
+                "of the training speakers' words into the split val"
+            )
         noise = Noise(split_noise(data.noise_train)[0], data.samples, self.device)
         self.examples = TrainingSet(data.train, noise, config.mixing, data.sample_rate, self.device)
         self.steps = len(self.examples) // config.training.batch
@@ -137,7 +146,7 @@ class Trainer:
                 raise TrainingError(
                     f"the loss is {value} in arm {self.arm}, epoch {self.epoch + 1}, step "
                     f"{step + 1} of {self.steps}; the last finished epoch is kept. Lower "
-                    "training.rate or training.filter_rate and start anew, or resume as it is"
+                    "training.rate or training.filter_rate and start anew"
                 )
             self._optimizer.zero_grad()
             self._filters.zero_grad()
