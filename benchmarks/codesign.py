@@ -44,13 +44,15 @@ class Part:
     arms: dict[str, Any]
     seeds: int
     mixing: dict[str, Any]
+    full_scale: float = 0.1  # V: what thermal noise stands against
     common: str = ""  # another part, whose common phase serves this one too
 
 
 PARTS = {
     "q2": Part("split_P1", 2.0, MAIN | SCALED, 5, {}),
     "q4": Part("split_P1", 4.0, MAIN, 5, {}),
-    "front": Part("split_P1", 2.0, FRONT, 3, {}, "q2"),
+    "limited": Part("split_P1", 2.0, MAIN | SCALED, 5, {}, 0.01, "q2"),
+    "front": Part("split_P1", 2.0, FRONT, 2, {}, 0.01, "q2"),
     "unaware": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {"clean_share": 1.0}),
     "p2": Part("split_P2", 2.0, MAIN, 5, {}),
 }
@@ -76,17 +78,22 @@ def main() -> None:
             for seed in range(options.seeds or PARTS[name].seeds)
         ]
         with ThreadPoolExecutor(options.jobs) as pool:
-            list(pool.map(lambda run: spawn(*run, options), wanted))
+            done = list(pool.map(lambda run: spawn(*run, options), wanted))
+        failed = [run for run, code in zip(wanted, done, strict=True) if code]
+        if failed:
+            sys.exit(f"these runs failed: {failed}")
     print(summarise(options.out, Path(__file__).parent / "results"))
 
 
-def spawn(part: str, seed: int, options: argparse.Namespace) -> None:
-    """One run in a process of its own, single-threaded: two of them use two cores best."""
+def spawn(part: str, seed: int, options: argparse.Namespace) -> int:
+    """One run in a process of its own, single-threaded: two of them use two cores best.
+
+    Return its exit code: one that fails does not end the others.
+    """
     command = [sys.executable, __file__, "--data", options.data, "--out", options.out]
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    subprocess.run(
-        [str(c) for c in (*command, "--one", part, seed)], check=True, env=os.environ | one_thread
-    )
+    words = [str(c) for c in (*command, "--one", part, seed)]
+    return subprocess.run(words, check=False, env=os.environ | one_thread).returncode
 
 
 def one(name: str, seed: int, data: Path, out: Path) -> None:
@@ -98,6 +105,7 @@ def one(name: str, seed: int, data: Path, out: Path) -> None:
             "data": {"split_column": part.protocol},
             "bank": {"q": part.q},
             "mixing": part.mixing,
+            "noise": {"full_scale": part.full_scale},
             "training": {
                 "classifier_epochs": 26,
                 "joint_epochs": 6,

@@ -133,12 +133,12 @@ def _groups(
 def _pairs(
     rows: list[dict[str, Any]],
 ) -> Iterator[tuple[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]]]:
-    """Arms with the fixed arm of the same seed; the front's pairs stand in part q2."""
+    """Arms with the fixed arm of the same seed; front and unaware stand against part q2's."""
     fixed = {(r["part"], r["seed"]): r for r in rows if r["arm"] == "fixed"}
     for (part, arm), group in _groups(rows):
-        if arm == "fixed":
+        control = "q2" if part in ("front", "unaware") else part
+        if (control, "fixed") == (part, arm):
             continue
-        control = "q2" if part == "front" else part
         pairs = [(r, fixed[control, r["seed"]]) for r in group if (control, r["seed"]) in fixed]
         if pairs:
             yield (part, arm), pairs
