@@ -6,6 +6,7 @@ run that is interrupted goes on with the numbers of one that was not.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -178,8 +179,9 @@ class Trainer:
         self.arm, self.epoch = state["arm"], state["epoch"]
         self._weights = Arm(filters="fixed") if self.arm == COMMON else self.config.arms[self.arm]
         self.system.load_state_dict(state["system"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._filters.load_state_dict(state["filters"])
+        # Copies: an optimizer goes on in the tensors it is given, and all arms start from one state.
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._filters.load_state_dict(copy.deepcopy(state["filters"]))
         self._loss = self._new_loss()
         self._loss.start_power, self._loss.start_area = state["start"]
 
