@@ -19,6 +19,7 @@ import numpy as np
 from scipy import stats
 
 from spiceloop.errors import StudyError
+from spiceloop.kws.clips import SILENCE
 from spiceloop.kws.run_folder import RunFolder
 from spiceloop.report.codesign.figures import plot_accuracy, plot_responses
 from spiceloop.report.codesign.view import BankFigures
@@ -48,7 +49,7 @@ def _gather(runs: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(runs.glob("*-s*/evaluation.json")):
         folder = RunFolder(path.parent)
         part, _, seed = path.parent.name.rpartition("-s")
-        start = folder.records()[0]
+        start, head = folder.records()[0], folder.head()
         for arm, heard in folder.read_json("evaluation.json").items():
             try:
                 bank = folder.read_json(f"{arm}.bank.json")
@@ -60,6 +61,7 @@ def _gather(runs: Path) -> Iterator[dict[str, Any]]:
                 "seed": int(seed),
                 "arm": arm,
                 "accuracy": heard["accuracy"],
+                "no_silence": _no_silence(heard["confusion"], head["data"]["classes"]),
                 "validation": own[-1].validation,
                 "power": sum(bank["power"]),
                 "area": sum(bank["area"]),
@@ -73,14 +75,22 @@ def _gather(runs: Path) -> Iterator[dict[str, Any]]:
             }
 
 
+def _no_silence(confusion: dict[str, list[list[int]]], classes: list[str]) -> dict[str, float]:
+    """Accuracy without the clips of silence, in every condition."""
+    kept = [k for k, name in enumerate(classes) if name != SILENCE]
+    tables = {c: np.array(table)[kept] for c, table in confusion.items()}
+    return {c: float(t[range(len(kept)), kept].sum() / t.sum()) for c, t in tables.items()}
+
+
 def accuracy_table(rows: list[dict[str, Any]]) -> str:
     """Mean accuracy (%) of each part and arm over its seeds."""
     lines = [
-        "| part | arm | seeds | " + " | ".join(SHOWN) + " | power | area |",
-        "|---|---|---|" + "---|" * (len(SHOWN) + 2),
+        "| part | arm | seeds | " + " | ".join(SHOWN) + " | clean, no silence | power | area |",
+        "|---|---|---|" + "---|" * (len(SHOWN) + 3),
     ]
     for (part, arm), group in _groups(rows):
         cells = [f"{100 * np.mean([r['accuracy'][c] for r in group]):.1f}" for c in SHOWN]
+        cells += [f"{100 * np.mean([r['no_silence']['clean'] for r in group]):.1f}"]
         saved = [
             f"{100 * np.mean([r[k] / r['start_' + k] - 1 for r in group]):+.0f} %"
             for k in ("power", "area")

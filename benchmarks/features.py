@@ -5,17 +5,16 @@
 
 ``DIR`` is a folder that `spiceloop data check` accepts (``--split-column`` for a manifest's). The
 hop-wise means of every epoch's clips are computed once for each rectifier; the options then differ
-only in what they make of them. All share seed, clips, noise and budget. README.md says more.
+only in what they make of them. All share seed, clips, noise and budget. What is heard are the
+validation clips, so that the test clips choose nothing. README.md says more.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +23,9 @@ from torch import Tensor
 from spiceloop.filterbank import WeakInversion
 from spiceloop.kws.clips import SpeechData
 from spiceloop.kws.config import Config
-from spiceloop.kws.evaluate import conditions
 from spiceloop.kws.features import Features, FrontEnd
 from spiceloop.kws.load import load_data
-from spiceloop.kws.mixing import Noise, TrainingSet, heard_in
+from spiceloop.kws.mixing import CLEAN, Noise, TrainingSet, heard_in
 from spiceloop.kws.model import make_classifier
 from spiceloop.kws.noise import split_noise
 from spiceloop.kws.system import make_bank
@@ -47,7 +45,7 @@ OPTIONS: dict[str, Features] = {
     "no agc, log, floor 1e-5": replace(BASE, normalisation="none", compression="log"),
     "no agc, root": replace(BASE, normalisation="none", floor=1e-3),
 }
-SHOWN = ("clean", "known 10", "known 5", "unseen 10", "unseen 5")
+SNR = (None, 10.0, 5.0)  # dB; None is clean
 BATCH = 100
 
 
@@ -63,20 +61,24 @@ def main() -> None:
     data = load_data(options.data, split_column=options.split_column)
     wanted = {k: v for k, v in OPTIONS.items() if not options.only or k in options.only}
     found: dict[str, dict[str, float]] = {}
-    print("| features | " + " | ".join(SHOWN) + " |\n|---|" + "---|" * len(SHOWN))
+    print("| features | " + " | ".join(map(label, SNR)) + " |\n|---|" + "---|" * len(SNR))
     for rectifier in dict.fromkeys(f.rectifier for f in wanted.values()):
         means = Means(data, rectifier, options.epochs, options.seed)
         for name, features in wanted.items():
             if features.rectifier == rectifier:
                 found[name] = means.accuracy(features)
-                cells = " | ".join(f"{100 * found[name][c]:.1f}" for c in SHOWN)
+                cells = " | ".join(f"{100 * found[name][label(s)]:.1f}" for s in SNR)
                 print(f"| {name} | {cells} |", flush=True)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
+def label(snr: float | None) -> str:
+    return "clean" if snr is None else f"{snr:g} dB"
+
+
 class Means:
-    """The rectified means of all training epochs and of the test clips in every condition."""
+    """The rectified means of all training epochs, and of the validation clips at every SNR."""
 
     def __init__(self, data: SpeechData, rectifier: str, epochs: int, seed: int) -> None:
         self.config = Config(name="features", seed=seed)
@@ -91,28 +93,20 @@ class Means:
             [(self._means(b.waveform, rectifier), b.label) for b in examples.epoch(seed, e, BATCH)]
             for e in range(epochs)
         ]
-        self.tests = {
-            f"{c.noise} {c.snr:g}" if c.noise != "clean" else "clean": [
-                (self._means(b.waveform, rectifier), b.label) for b in self._test(data, c)
+        kept_back = Noise(split_noise(data.noise_train)[1], data.samples)
+        self.heard = {
+            label(snr): [
+                (self._means(b.waveform, rectifier), b.label)
+                for b in heard_in(data.val, kept_back, CLEAN if snr is None else snr, 1)
             ]
-            for c in conditions(data, (10.0, 5.0))
+            for snr in SNR
         }
 
     def _means(self, waveform: Tensor, rectifier: str) -> Tensor:
         return self.bank.rectified_means(waveform, self.hop, rectifier).contiguous()
 
-    @staticmethod
-    def _test(data: SpeechData, condition: Any) -> Iterator[Any]:
-        recordings = {
-            "clean": (),
-            "known": split_noise(data.noise_train)[1],
-            "unseen": data.noise_unseen,
-        }[condition.noise]
-        noise = Noise(recordings, data.samples) if recordings else None
-        return heard_in(data.test, noise, condition.snr, 1)
-
     def accuracy(self, features: Features) -> dict[str, float]:
-        """Train a classifier on these features and hear the test clips."""
+        """Train a classifier on these features and hear the validation clips."""
         front = FrontEnd(self.bank, features, self.config.noise)
         generator = torch.Generator().manual_seed(self.seed)
         with torch.no_grad():
@@ -143,7 +137,7 @@ class Means:
                         ).numpy()
                     )
                 )
-                for name, batches in self.tests.items()
+                for name, batches in self.heard.items()
             }
 
 

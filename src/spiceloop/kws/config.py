@@ -114,7 +114,7 @@ class SpiceSection(_Section):
     """SPICE in the loop: every how many epochs, and the largest response error allowed."""
 
     every: int = Field(1, ge=1)
-    tolerance: Number = Field(0.02, gt=0)  # of a channel's peak gain
+    tolerance: Number = Field(1e-3, gt=0)  # of a channel's peak gain
     simulator: Literal["ngspice-lib", "ngspice-batch"] = "ngspice-lib"
 
 

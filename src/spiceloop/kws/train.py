@@ -179,7 +179,7 @@ class Trainer:
         self.arm, self.epoch = state["arm"], state["epoch"]
         self._weights = Arm(filters="fixed") if self.arm == COMMON else self.config.arms[self.arm]
         self.system.load_state_dict(state["system"])
-        # Copies: an optimizer goes on in the tensors it is given, and all arms start from one state.
+        # Copies: an optimizer goes on in the tensors it is given; all arms start from one state.
         self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._filters.load_state_dict(copy.deepcopy(state["filters"]))
         self._loss = self._new_loss()
