@@ -143,10 +143,10 @@ def _groups(
 def _pairs(
     rows: list[dict[str, Any]],
 ) -> Iterator[tuple[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]]]:
-    """Arms with the fixed arm of the same seed; front and unaware stand against part q2's."""
+    """Arms with the fixed arm of the same seed; unaware's stands against part q2's."""
     fixed = {(r["part"], r["seed"]): r for r in rows if r["arm"] == "fixed"}
     for (part, arm), group in _groups(rows):
-        control = "q2" if part in ("front", "unaware") else part
+        control = "q2" if part == "unaware" else part
         if (control, "fixed") == (part, arm):
             continue
         pairs = [(r, fixed[control, r["seed"]]) for r in group if (control, r["seed"]) in fixed]
@@ -233,15 +233,14 @@ def _savings(rows: list[dict[str, Any]]) -> Any:
 
 
 def _front(rows: list[dict[str, Any]]) -> Any:
-    """Change of accuracy against power and area saved, arm by arm, seeds that all arms have."""
-    pairs = {k[1]: p for k, p in _pairs(rows) if k[0] in ("q2", "front")}
-    if "gentle" not in pairs:
+    """Change of accuracy against power and area saved, arm by arm, where noise matters."""
+    pairs = {k[1]: p for k, p in _pairs(rows) if k[0] == "limited"}
+    if "harsh" not in pairs:
         return None
-    seeds = set.intersection(*({a["seed"] for a, _ in p} for p in pairs.values()))
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained", sharey=True)
     for ax, what in zip(axes, ("power", "area"), strict=True):
         for arm in ("gentle", "learned", "harsh", "scaled"):
-            kept = [(a, f) for a, f in pairs.get(arm, []) if a["seed"] in seeds]
+            kept = pairs.get(arm)
             if not kept:
                 continue
             saved = np.mean([100 * (1 - a[what] / a[f"start_{what}"]) for a, _ in kept])
