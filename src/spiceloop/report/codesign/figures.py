@@ -37,8 +37,9 @@ _MARKERS: tuple[Marker, ...] = ("circle", "square", "diamond", "triangle-up", "x
 _POINTS = 160  # of a response
 _FLOOR = -40.0  # dB, the lower end of the responses' axis
 _CLEAN_GAP = 5.0  # dB on the axis between the highest SNR and clean
-# From low to high channels; even steps of lightness, apart for the colour-blind (viridis).
-_CHANNELS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#d8c219")
+# From low to high channels, ever lighter, so that the colour-blind tell them apart; after viridis,
+# whose darkest would vanish on a dark page.
+_CHANNELS = ("#8153a5", "#5c5fb0", "#3f74b5", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#d8c219")
 
 
 # --- frequency responses ------------------------------------------------------------------------
@@ -227,7 +228,7 @@ def training_chart(view: RunView) -> Chart:
         (Axis("validation accuracy", "%"), lambda r: 100 * r.validation),
         (Axis("power", "% of start"), lambda r: 100 * r.power / view.start_power),
         (Axis("area", "% of start"), lambda r: 100 * r.area / view.start_area),
-        (Axis("noise, rms of channels", "V", prefixed=True), _rms_noise),
+        (Axis("noise, rms of channels", "µV"), lambda r: 1e6 * _rms_noise(r)),
     )
     panels = [
         Panel(_by_epoch(view, value), Axis("epoch"), axis, marks=_phases(view))
