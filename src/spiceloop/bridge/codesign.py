@@ -100,8 +100,8 @@ def run_codesign(
 
     With ``resume`` the run in ``out``, whose own ``config`` and ``data`` these must be, goes on
     from its last finished epoch; the numbers are those of an uninterrupted run. ``source`` notes
-    where the data lie. ``common`` is another run that differs in arms or thermal noise: its common phase
-    is taken over. Raises `TrainingError` for a loss that is no number or a bank that SPICE
+    where the data lie. ``common`` is another run that differs in arms or thermal noise: its common
+    phase is taken over. Raises `TrainingError` for a loss that is no number or a bank that SPICE
     contradicts, `StudyError`, `SetupError`, `DataError`, `ConfigError`.
     """
     require_device(device)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from spiceloop.errors import ConfigError, ProblemError
 from spiceloop.kws.features import Features, ThermalNoise
@@ -32,6 +32,13 @@ class DataSection(_Section):
     words: tuple[str, ...] | None = None
     split_column: str | None = None
     resample: bool = False
+
+    @field_validator("words", mode="before")
+    @classmethod
+    def _quoted(cls, words: object) -> object:
+        if isinstance(words, list | tuple) and any(isinstance(w, bool) for w in words):
+            raise ValueError('YAML reads yes, no, on and off as truth values; quote them: "yes"')
+        return words
 
 
 class BankSection(_Section):

@@ -57,6 +57,7 @@ def test_every_mistake_with_its_line(tmp_path):
         ("name: a\nbank: {capacitor: 0.1p}\n", "capacitor_floor <= capacitor"),
         ("name: a\nbank: {q: 0}\n", "must be positive"),
         ("name: a\narms: {}\n", "arms:"),
+        ("name: a\ndata: {words: [yes, up]}\n", 'quote them: "yes"'),
         ("name: a\nspice: {tolerance: .inf}\n", "spice.tolerance"),
         ("name: a\nname: b\n", "given twice"),
         ("name: [a\n", "no valid YAML"),
