@@ -21,7 +21,7 @@ help:  ## list the commands
 
 demo: $(VENV)/.run  ## install everything, run both jobs (sizing, co-design), write their reports
 	$(BIN)/spiceloop size transconductor --out runs/transconductor-$(NOW)
-	$(BIN)/spiceloop codesign demo --out runs/keyword-spotting-$(NOW)
+	$(BIN)/spiceloop codesign demo --threads 1 --out runs/keyword-spotting-$(NOW)
 
 test: $(VENV)/.dev  ## install everything, run the tests
 	$(BIN)/pytest -q -n 2 $(ARGS)
