@@ -33,7 +33,7 @@ FIXED: dict[str, Any] = {"filters": "fixed"}
 # A Q of 2 and 4 at the start; `limited` is Q = 2 with thermal noise that just matters.
 MAIN = {"fixed": FIXED, "learned": {"power": 0.1, "area": 0.1}}
 SCALED = {"scaled": {**FIXED, "scale": 0.5}}  # the bank made smaller without learning
-FRONT = {"gentle": {"power": 0.03, "area": 0.03}, "harsh": {"power": 0.3, "area": 0.3}}
+HARSH = {"harsh": {"power": 0.3, "area": 0.3}}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Part:
 PARTS = {
     "q2": Part("split_P1", 2.0, MAIN | SCALED, 5, {}),
     "q4": Part("split_P1", 4.0, MAIN, 5, {}),
-    "limited": Part("split_P1", 2.0, MAIN | FRONT | SCALED, 5, {}, 0.01, "q2"),
+    "limited": Part("split_P1", 2.0, MAIN | HARSH | SCALED, 5, {}, 0.01, "q2"),
     "unaware": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {"clean_share": 1.0}),
     "p2": Part("split_P2", 2.0, MAIN, 5, {}),
 }

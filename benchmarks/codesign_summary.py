@@ -239,7 +239,7 @@ def _front(rows: list[dict[str, Any]]) -> Any:
         return None
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained", sharey=True)
     for ax, what in zip(axes, ("power", "area"), strict=True):
-        for arm in ("gentle", "learned", "harsh", "scaled"):
+        for arm in ("learned", "harsh", "scaled"):
             kept = pairs.get(arm)
             if not kept:
                 continue
@@ -259,6 +259,9 @@ def _front(rows: list[dict[str, Any]]) -> Any:
                 )
             ax.annotate(arm, (saved, np.mean(change)), (5, -12), textcoords="offset points")
         ax.axhline(0, color="#bbbbbb", lw=0.8)
+        ax.plot(0, 0, "o", color="black")
+        ax.annotate("fixed", (0, 0), (5, -12), textcoords="offset points")
+        ax.set_xlim(-4, 76)
         ax.set_xlabel(f"{what} saved (%)")
     axes[0].set_ylabel("accuracy against the fixed bank (points)\nfilled clean, open 5 dB")
     return figure
