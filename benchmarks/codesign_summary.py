@@ -85,7 +85,7 @@ def _no_silence(confusion: dict[str, list[list[int]]], classes: list[str]) -> di
 def accuracy_table(rows: list[dict[str, Any]]) -> str:
     """Mean accuracy (%) of each part and arm over its seeds."""
     lines = [
-        "| part | arm | seeds | " + " | ".join(SHOWN) + " | clean, no silence | power | area |",
+        "| part | arm | seeds | power | area | " + " | ".join(SHOWN) + " | clean, no silence |",
         "|---|---|---|" + "---|" * (len(SHOWN) + 3),
     ]
     for (part, arm), group in _groups(rows):
@@ -95,24 +95,27 @@ def accuracy_table(rows: list[dict[str, Any]]) -> str:
             f"{100 * np.mean([r[k] / r['start_' + k] - 1 for r in group]):+.0f} %"
             for k in ("power", "area")
         ]
-        lines.append(f"| {part} | {arm} | {len(group)} | {' | '.join([*cells, *saved])} |")
+        lines.append(f"| {part} | {arm} | {len(group)} | {' | '.join([*saved, *cells])} |")
     return "\n".join(lines)
 
 
 def paired_table(rows: list[dict[str, Any]]) -> str:
-    """Each arm against the fixed one of the same seed: mean difference and 95 % interval."""
+    """Each arm against the fixed one of the same seed: mean difference and 95 % interval.
+
+    Accuracy in points.
+    """
     lines = [
-        "| part | arm | pairs | clean | known 10 | known 5 | unseen 5 | power | area |",
+        "| part | arm | pairs | power | area | clean | known 10 | known 5 | unseen 5 |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for (part, arm), pairs in _pairs(rows):
         cells = [
-            _interval([100 * (a["accuracy"][c] - f["accuracy"][c]) for a, f in pairs], "points")
-            for c in ("clean", "known 10", "known 5", "unseen 5")
+            _interval([100 * (a[k] / a[f"start_{k}"] - 1) for a, _ in pairs], " %", 1)
+            for k in ("power", "area")
         ]
         cells += [
-            _interval([100 * (a[k] / a[f"start_{k}"] - 1) for a, _ in pairs], "%", 1)
-            for k in ("power", "area")
+            _interval([100 * (a["accuracy"][c] - f["accuracy"][c]) for a, f in pairs], "")
+            for c in ("clean", "known 10", "known 5", "unseen 5")
         ]
         lines.append(f"| {part} | {arm} | {len(pairs)} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -122,8 +125,8 @@ def _interval(values: list[float], unit: str, digits: int = 2) -> str:
     """Mean and Student's 95 % interval over seeds."""
     mean, half = _mean_and_half(values)
     if not np.isfinite(half):
-        return f"{mean:+.{digits}f} {unit}"
-    return f"{mean:+.{digits}f} ({mean - half:+.{digits}f} to {mean + half:+.{digits}f}) {unit}"
+        return f"{mean:+.{digits}f}{unit}"
+    return f"{mean:+.{digits}f} ({mean - half:+.{digits}f} to {mean + half:+.{digits}f}){unit}"
 
 
 def _mean_and_half(values: list[float]) -> tuple[float, float]:
