@@ -30,7 +30,8 @@ from spiceloop.kws.run_folder import RunFolder
 from spiceloop.kws.train import EpochRecord
 
 FIXED: dict[str, Any] = {"filters": "fixed"}
-# A Q of 2 and 4 at the start; `limited` is Q = 2 with thermal noise that just matters.
+# A Q of 2 and 4 at the start; `limited` is Q = 2 with thermal noise that just matters, `gained` the
+# same with twice the gain, by design instead of by learning.
 MAIN = {"fixed": FIXED, "learned": {"power": 0.1, "area": 0.1}}
 SCALED = {"scaled": {**FIXED, "scale": 0.5}}  # the bank made smaller without learning
 HARSH = {"harsh": {"power": 0.3, "area": 0.3}}
@@ -47,12 +48,14 @@ class Part:
     mixing: dict[str, Any]
     full_scale: float = 0.1  # V: what thermal noise stands against
     common: str = ""  # another part, whose common phase serves this one too
+    gain: float = 1.0  # of every channel's peak at the start
 
 
 PARTS = {
     "q2": Part("split_P1", 2.0, MAIN | SCALED, 5, {}),
     "q4": Part("split_P1", 4.0, MAIN, 5, {}),
     "limited": Part("split_P1", 2.0, MAIN | HARSH | SCALED, 5, {}, 0.01, "q2"),
+    "gained": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {}, 0.01, gain=2.0),
     "unaware": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {"clean_share": 1.0}),
     "p2": Part("split_P2", 2.0, MAIN, 5, {}),
 }
@@ -103,7 +106,7 @@ def one(name: str, seed: int, data: Path, out: Path) -> None:
             "name": f"{name}-s{seed}",
             "seed": seed,
             "data": {"split_column": part.protocol},
-            "bank": {"q": part.q},
+            "bank": {"q": part.q, "gain": part.gain},
             "mixing": part.mixing,
             "noise": {"full_scale": part.full_scale},
             "training": {
