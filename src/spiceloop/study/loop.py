@@ -8,21 +8,18 @@ killed and resumed, whenever that was.
 from __future__ import annotations
 
 import math
-import queue
-import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 
-from spiceloop.errors import InputError, SetupError, SimulationError, StorageError
+from spiceloop.errors import InputError, StorageError
 from spiceloop.opt.base import Optimizer
 from spiceloop.sim.base import Simulator
-from spiceloop.spec.evaluate import Evaluator
+from spiceloop.study.crew import Crew, LocalCrew
 from spiceloop.study.events import OnEvent, Thinking, TrialFinished, TrialStarted
 from spiceloop.study.store import Study
-from spiceloop.study.trial import Failure, Origin, Trial, TrialState
+from spiceloop.study.trial import Origin, Trial, TrialState
 
 __all__ = ["Ending", "run_study"]
 
@@ -69,7 +66,7 @@ def run_study(
         if value < least:
             raise InputError(f"{what} = {value}: expected {least} or more")
     study.claim()
-    crew = _Crew(study)
+    crew = LocalCrew(study)
     source = _Source(study, optimizer, trials, initial, seed, batch, on_event)
     deadline = math.inf if timeout is None else time.monotonic() + timeout
     try:
@@ -83,7 +80,7 @@ def run_study(
             study.release()
 
 
-def _run(source: _Source, crew: _Crew, on_event: OnEvent, deadline: float) -> Ending:
+def _run(source: _Source, crew: Crew, on_event: OnEvent, deadline: float) -> Ending:
     while True:
         out_of_time = time.monotonic() >= deadline
         while crew.has_room and not out_of_time and (following := source.following()):
@@ -157,71 +154,3 @@ class _Source:
         if start is None or self.study.trials:
             return None
         return {v.name: v.snap(start[v.name]) for v in self.problem.space.variables}
-
-
-class _Crew:
-    """The threads that evaluate and write, and their evaluators, one a simulation in flight."""
-
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.evaluators: list[Evaluator] = []
-        self.free: queue.SimpleQueue[Evaluator] = queue.SimpleQueue()
-        self.stopping = threading.Event()
-        self.pool: ThreadPoolExecutor | None = None
-        self.busy: set[Future[Trial | None]] = set()
-
-    def hire(self, workers: int, simulator: str | Callable[[], Simulator]) -> None:
-        bench = self.study.bench
-        for _ in range(workers):
-            evaluator = (
-                Evaluator(bench.problem, simulator, bench=bench)
-                if isinstance(simulator, str)
-                else Evaluator(bench.problem, bench=bench, engine=simulator())
-            )
-            self.evaluators.append(evaluator)
-            self.free.put(evaluator)
-        self.pool = ThreadPoolExecutor(workers, "spiceloop-trial")
-
-    @property
-    def has_room(self) -> bool:
-        return len(self.busy) < len(self.evaluators)
-
-    def start(self, trial: Trial) -> None:
-        assert self.pool is not None
-        self.busy.add(self.pool.submit(self._work, trial))
-
-    def finished(self, wait_s: float | None) -> list[Trial]:
-        """Return trials that are on disk now; with None wait for at least one."""
-        done, self.busy = wait(self.busy, wait_s, FIRST_COMPLETED)
-        return [trial for future in done if (trial := future.result()) is not None]
-
-    def dismiss(self) -> None:
-        """Kill what runs and wait for the threads."""
-        self.stopping.set()
-        if self.pool is not None:
-            self.pool.shutdown(wait=False, cancel_futures=True)
-        running = self.busy
-        while running:  # again and again: one may be between two simulations
-            for evaluator in self.evaluators:
-                evaluator.close()
-            _, running = wait(running, 0.1)
-        for evaluator in self.evaluators:
-            evaluator.close()
-
-    def _work(self, trial: Trial) -> Trial | None:
-        evaluator = self.free.get()
-        began = time.perf_counter()
-        outcome: Mapping[str, float] | Failure
-        try:
-            outcome = evaluator.evaluate(trial.design).metrics
-        except SimulationError as e:
-            outcome = Failure(e.kind.value, e.message, e.line, e.deck, e.analysis)
-        except SetupError:
-            raise  # no trial could succeed
-        except Exception as e:
-            outcome = Failure("error", f"{type(e).__name__}: {e}")
-        finally:
-            self.free.put(evaluator)
-        if self.stopping.is_set() and isinstance(outcome, Failure):
-            return None  # it failed because it was killed; it stays a running trial
-        return self.study.finish(trial.number, outcome, simulation_s=time.perf_counter() - began)

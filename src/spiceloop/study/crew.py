@@ -1,0 +1,132 @@
+"""Who evaluates the trials of a study: the loop starts them here and collects them here."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Protocol
+
+from spiceloop.errors import SetupError, SimulationError
+from spiceloop.sim.base import Simulator
+from spiceloop.spec.evaluate import Evaluator
+from spiceloop.study.store import Study
+from spiceloop.study.trial import Failure, Trial
+
+__all__ = ["Crew", "LocalCrew", "outcome_of"]
+
+
+class Crew(Protocol):
+    """Evaluates trials side by side and writes them to the study as they end."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more trial can be started."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether a trial is being evaluated."""
+        ...
+
+    def start(self, trial: Trial) -> None:
+        """Evaluate a trial in the background and write what became of it."""
+        ...
+
+    def finished(self, wait_s: float | None) -> list[Trial]:
+        """Return trials that are on disk now; with None wait for at least one."""
+        ...
+
+    def dismiss(self) -> None:
+        """Kill what runs and free everything; a trial that was killed stays a running one."""
+        ...
+
+
+def outcome_of(
+    evaluator: Evaluator, design: Mapping[str, float]
+) -> tuple[Mapping[str, float] | Failure, float]:
+    """Evaluate a design; return its metrics or why there are none, and the seconds it took.
+
+    Raises `SetupError` only: where it is raised no trial could succeed.
+    """
+    began = time.perf_counter()
+    outcome: Mapping[str, float] | Failure
+    try:
+        outcome = evaluator.evaluate(design).metrics
+    except SimulationError as e:
+        outcome = Failure(e.kind.value, e.message, e.line, e.deck, e.analysis)
+    except SetupError:
+        raise
+    except Exception as e:
+        outcome = Failure("error", f"{type(e).__name__}: {e}")
+    return outcome, time.perf_counter() - began
+
+
+class LocalCrew:
+    """Threads of this process, and their evaluators, one a simulation in flight."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.evaluators: list[Evaluator] = []
+        self.free: queue.SimpleQueue[Evaluator] = queue.SimpleQueue()
+        self.stopping = threading.Event()
+        self.pool: ThreadPoolExecutor | None = None
+        self.running: set[Future[Trial | None]] = set()
+
+    def hire(self, workers: int, simulator: str | Callable[[], Simulator]) -> None:
+        """Make the evaluators; ``simulator`` is a name or makes one."""
+        bench = self.study.bench
+        for _ in range(workers):
+            evaluator = (
+                Evaluator(bench.problem, simulator, bench=bench)
+                if isinstance(simulator, str)
+                else Evaluator(bench.problem, bench=bench, engine=simulator())
+            )
+            self.evaluators.append(evaluator)
+            self.free.put(evaluator)
+        self.pool = ThreadPoolExecutor(workers, "spiceloop-trial")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an evaluator is idle."""
+        return len(self.running) < len(self.evaluators)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a trial is being evaluated."""
+        return bool(self.running)
+
+    def start(self, trial: Trial) -> None:
+        """Evaluate a trial in the background and write what became of it."""
+        assert self.pool is not None
+        self.running.add(self.pool.submit(self._work, trial))
+
+    def finished(self, wait_s: float | None) -> list[Trial]:
+        """Return trials that are on disk now; with None wait for at least one."""
+        done, self.running = wait(self.running, wait_s, FIRST_COMPLETED)
+        return [trial for future in done if (trial := future.result()) is not None]
+
+    def dismiss(self) -> None:
+        """Kill what runs and wait for the threads."""
+        self.stopping.set()
+        if self.pool is not None:
+            self.pool.shutdown(wait=False, cancel_futures=True)
+        running = self.running
+        while running:  # again and again: one may be between two simulations
+            for evaluator in self.evaluators:
+                evaluator.close()
+            _, running = wait(running, 0.1)
+        for evaluator in self.evaluators:
+            evaluator.close()
+
+    def _work(self, trial: Trial) -> Trial | None:
+        evaluator = self.free.get()
+        try:
+            outcome, seconds = outcome_of(evaluator, trial.design)
+        finally:
+            self.free.put(evaluator)
+        if self.stopping.is_set() and isinstance(outcome, Failure):
+            return None  # it failed because it was killed; it stays a running trial
+        return self.study.finish(trial.number, outcome, simulation_s=seconds)
