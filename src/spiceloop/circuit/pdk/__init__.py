@@ -7,10 +7,11 @@ from functools import lru_cache
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.pdk.base import Bin, CompileReport, Pdk
 from spiceloop.circuit.pdk.locate import locate_sky130
+from spiceloop.circuit.pdk.sample import Sample
 from spiceloop.circuit.pdk.sky130 import Sky130
 from spiceloop.errors import ProblemError
 
-__all__ = ["Bin", "CompileReport", "Pdk", "get_pdk"]
+__all__ = ["Bin", "CompileReport", "Pdk", "Sample", "get_pdk"]
 
 _LIBRARIES = ("continuous", "binned")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from spiceloop.circuit.deck import Deck
+from spiceloop.circuit.pdk.sample import Sample
 
-__all__ = ["Bin", "CompileReport", "Pdk"]
+__all__ = ["Bin", "CompileReport", "Pdk", "Sample"]
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,17 @@ class Pdk(Protocol):
         """Return the bins of a device; empty for one that has none. Raises `DeckError`."""
         ...
 
-    def compile(self, deck: Deck) -> Deck:
+    def compile(self, deck: Deck, *, sample: Sample | None = None) -> Deck:
         """Return a deck that runs without the library's file and gives the same results.
 
-        Raises `DesignError` for a W or L outside every bin, `SetupError` without the PDK.
+        With a ``sample``, devices deviate from the corner as the library's own statistics say.
+        Raises `DesignError` for a W or L outside every bin, `SetupError` without the PDK, and
+        `DeckError` for a sample of a deck whose random terms cannot be reached.
         """
         ...
 
-    def compile_with_report(self, deck: Deck) -> tuple[Deck, CompileReport]:
+    def compile_with_report(
+        self, deck: Deck, *, sample: Sample | None = None
+    ) -> tuple[Deck, CompileReport]:
         """Like `compile`, and says what could not be flattened."""
         ...

@@ -14,6 +14,7 @@ from spiceloop.circuit.pdk.flatten import flatten
 from spiceloop.circuit.pdk.library import section_names
 from spiceloop.circuit.pdk.locate import locate_sky130
 from spiceloop.circuit.pdk.models import Models
+from spiceloop.circuit.pdk.sample import Sample
 from spiceloop.errors import DeckError, ProblemError
 
 __all__ = ["Sky130"]
@@ -59,15 +60,19 @@ class Sky130:
         transistor = self.models.transistor(name)
         return tuple(card.range for card in transistor.bins) if transistor else ()
 
-    def compile(self, deck: Deck) -> Deck:
+    def compile(self, deck: Deck, *, sample: Sample | None = None) -> Deck:
         """Return a deck that needs no library file and gives the same results.
 
         Raises `DesignError` for a W or L outside every bin, `DeckError` for a deck that uses the
         devices without a ``.lib`` line.
         """
-        return self.compile_with_report(deck)[0]
+        return self.compile_with_report(deck, sample=sample)[0]
 
-    def compile_with_report(self, deck: Deck) -> tuple[Deck, CompileReport]:
+    def compile_with_report(
+        self, deck: Deck, *, sample: Sample | None = None
+    ) -> tuple[Deck, CompileReport]:
         """Like `compile`, and says what could not be flattened and why."""
+        if sample is not None:
+            raise DeckError(f"{deck.name}: samples of mismatch and process are not drawn yet")
         text, report = flatten(deck.text, self.models, deck.name)
         return replace(deck, text=text, compat=self.compat), report
