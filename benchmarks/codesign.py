@@ -30,8 +30,8 @@ from spiceloop.kws.run_folder import RunFolder
 from spiceloop.kws.train import EpochRecord
 
 FIXED: dict[str, Any] = {"filters": "fixed"}
-# A Q of 2 and 4 at the start; `limited` is Q = 2 with thermal noise that just matters, `gained` the
-# same with twice the gain, by design instead of by learning.
+# A Q of 2 and 4 at the start; `limited` is Q = 2 with thermal noise that just matters, `loud` and
+# `gained` are the fixed banks of both with twice the gain, by design instead of by learning.
 MAIN = {"fixed": FIXED, "learned": {"power": 0.1, "area": 0.1}}
 SCALED = {"scaled": {**FIXED, "scale": 0.5}}  # the bank made smaller without learning
 HARSH = {"harsh": {"power": 0.3, "area": 0.3}}
@@ -55,7 +55,8 @@ PARTS = {
     "q2": Part("split_P1", 2.0, MAIN | SCALED, 5, {}),
     "q4": Part("split_P1", 4.0, MAIN, 5, {}),
     "limited": Part("split_P1", 2.0, MAIN | HARSH | SCALED, 5, {}, 0.01, "q2"),
-    "gained": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {}, 0.01, gain=2.0),
+    "loud": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {}, gain=2.0),
+    "gained": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {}, 0.01, "loud", 2.0),
     "unaware": Part("split_P1", 2.0, {"fixed": FIXED}, 5, {"clean_share": 1.0}),
     "p2": Part("split_P2", 2.0, MAIN, 5, {}),
 }
@@ -123,7 +124,11 @@ def one(name: str, seed: int, data: Path, out: Path) -> None:
     folder = out / config.name
     resume = RunFolder(folder).exists()
     speech = load_data(data, split_column=part.protocol)
-    common = RunFolder.open(out / f"{part.common}-s{seed}") if part.common else None
+    common = None
+    if part.common:
+        if not (out / f"{part.common}-s{seed}").exists():
+            one(part.common, seed, data, out)
+        common = RunFolder.open(out / f"{part.common}-s{seed}")
     run_codesign(
         config, speech, folder, source=str(data), events=Lines(), resume=resume, common=common
     )

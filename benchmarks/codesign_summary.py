@@ -24,6 +24,7 @@ from spiceloop.kws.run_folder import RunFolder
 from spiceloop.report.codesign.figures import plot_accuracy, plot_responses
 from spiceloop.report.codesign.view import BankFigures
 
+CONTROLS = {"unaware": "q2", "loud": "q2", "gained": "limited"}
 SHOWN = ("clean", "known 20", "known 10", "known 5", "unseen 20", "unseen 10", "unseen 5")
 
 
@@ -146,10 +147,10 @@ def _groups(
 def _pairs(
     rows: list[dict[str, Any]],
 ) -> Iterator[tuple[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]]]:
-    """Arms with the fixed arm of the same seed; unaware's stands against part q2's."""
+    """Arms with the fixed arm of the same seed, of another part where `CONTROLS` says so."""
     fixed = {(r["part"], r["seed"]): r for r in rows if r["arm"] == "fixed"}
     for (part, arm), group in _groups(rows):
-        control = "q2" if part == "unaware" else part
+        control = CONTROLS.get(part, part)
         if (control, "fixed") == (part, arm):
             continue
         pairs = [(r, fixed[control, r["seed"]]) for r in group if (control, r["seed"]) in fixed]
