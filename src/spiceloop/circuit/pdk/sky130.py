@@ -12,7 +12,7 @@ from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.pdk.base import Bin, CompileReport
 from spiceloop.circuit.pdk.flatten import flatten
 from spiceloop.circuit.pdk.library import section_names
-from spiceloop.circuit.pdk.locate import locate_sky130
+from spiceloop.circuit.pdk.locate import LIBRARY_FILE, locate_sky130
 from spiceloop.circuit.pdk.models import Models
 from spiceloop.circuit.pdk.sample import Sample
 from spiceloop.errors import DeckError, ProblemError
@@ -74,5 +74,5 @@ class Sky130:
         """Like `compile`, and says what could not be flattened and why."""
         if sample is not None:
             raise DeckError(f"{deck.name}: samples of mismatch and process are not drawn yet")
-        text, report = flatten(deck.text, self.models, deck.name)
+        text, report = flatten(deck.text, self.models, deck.name, LIBRARY_FILE)
         return replace(deck, text=text, compat=self.compat), report
