@@ -42,7 +42,8 @@ class Transistor:
     """A subcircuit that is one MOSFET and its binned models.
 
     ``formals`` are the parameters an instance may set, with defaults; ``values`` those of the M
-    line; ``element`` and ``nodes`` are the M line's. Names are lower case.
+    line; ``element`` and ``nodes`` are the M line's. Names are lower case. ``draws`` names the
+    standard normal numbers that each instance draws, empty at a corner without statistics.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Transistor:
     kind: str  # nmos or pmos
     values: tuple[tuple[str, str], ...]
     bins: tuple[BinCard, ...]
+    draws: tuple[str, ...] = ()
 
     @cached_property
     def expressions(self) -> tuple[tuple[str, Expression], ...]:
@@ -65,17 +67,16 @@ class Transistor:
         """Names that an instance may set."""
         return frozenset(name for name, _ in self.formals)
 
-    @cached_property
-    def shares_sheet_resistance(self) -> bool:
-        """Whether ``rsh`` is all that ties a model card to an instance.
+    def shares_sheet_resistance(self, index: int) -> bool:
+        """Whether ``rsh`` is all that ties a bin's model card to an instance.
 
         BSIM4 uses the sheet resistance only in the products ``rsh·nrd`` and ``rsh·nrs`` when both
         numbers of squares are given, so one card serves all instances of a bin if ``nrd`` and
         ``nrs`` are scaled instead (BSIM4.5 manual, section 13: source/drain resistance).
         """
-        names = {name for name, _ in self.values}
-        dynamic = {name for card in self.bins for name, _ in card.dynamic}
-        return dynamic == {"rsh"} and {"nrd", "nrs"} <= names
+        own = self.formal_names.union(self.draws)
+        tied = {name for name, text in self.bins[index].dynamic if parse(text).names & own}
+        return tied == {"rsh"} and {"nrd", "nrs"} <= {name for name, _ in self.values}
 
     def find(self, length: float, width: float) -> int | None:
         """Index of the bin for L and W per finger in metres: the first in file order."""
@@ -95,6 +96,7 @@ class Transistor:
             "model": self.model,
             "kind": self.kind,
             "values": self.values,
+            "draws": self.draws,
             "bins": [
                 [b.range.lmin, b.range.lmax, b.range.wmin, b.range.wmax, b.static, b.dynamic]
                 for b in self.bins
@@ -117,6 +119,7 @@ class Transistor:
             model=str(data["model"]),
             kind=str(data["kind"]),
             values=pairs(data["values"]),
+            draws=tuple(map(str, data.get("draws", ()))),
             bins=tuple(
                 BinCard(
                     Bin(float(lmin), float(lmax), float(wmin), float(wmax)),
@@ -129,12 +132,13 @@ class Transistor:
 
     @classmethod
     def from_subcircuit(
-        cls, subcircuit: Subcircuit, known: Mapping[str, float]
+        cls, subcircuit: Subcircuit, known: Mapping[str, float], *, draws: bool = False
     ) -> Transistor | None:
         """Compile a subcircuit of the library; None if it is more than one MOSFET and its models.
 
         ``known`` are the library's numeric parameters; those that the subcircuit redefines are not
-        used.
+        used. With ``draws``, the random draws that they leave get names, see
+        `Expression.with_draws`; otherwise they stay for ngspice.
         """
         formals = tuple(dict(subcircuit.parameters).items())
         outer = {k: v for k, v in known.items() if k not in dict(formals)}
@@ -154,10 +158,11 @@ class Transistor:
         mine = [m for n, m in models.items() if n == base or n.rpartition(".")[0] == base]
         if not mine or len(mine) != len(models):
             return None
+        fold = _Fold(outer, draws)
         try:
-            values = tuple((n, str(parse(t).fold(outer))) for n, t in element.parameters)
-            formals = tuple((n, str(parse(t).fold(outer))) for n, t in formals)
-            bins = tuple(_compile_bin(model.parameters, outer) for model in mine)
+            values = fold.all(element.parameters, "line")
+            formals = fold.all(formals, "param")
+            bins = tuple(_compile_bin(model.parameters, fold) for model in mine)
         except UnresolvedError:
             return None
         return cls(
@@ -169,17 +174,38 @@ class Transistor:
             model=base,
             kind=mine[0].words[2],
             values=values,
+            draws=tuple(fold.names),
             bins=bins,
         )
 
 
-def _compile_bin(parameters: tuple[tuple[str, str], ...], known: Mapping[str, float]) -> BinCard:
+class _Fold:
+    """Works out expressions as far as they are known, and collects the draws left in them."""
+
+    def __init__(self, known: Mapping[str, float], draws: bool) -> None:
+        self.known = known
+        self.draws = draws
+        self.names: dict[str, None] = {}  # a set in order
+
+    def __call__(self, text: str, stem: str) -> Expression:
+        expression = parse(text).fold(self.known)
+        if self.draws:
+            expression, names = expression.with_draws(stem)
+            self.names.update(dict.fromkeys(names))
+        return expression
+
+    def all(self, pairs: tuple[tuple[str, str], ...], where: str) -> tuple[tuple[str, str], ...]:
+        return tuple((name, str(self(text, f"{where}_{name}"))) for name, text in pairs)
+
+
+def _compile_bin(parameters: tuple[tuple[str, str], ...], fold: _Fold) -> BinCard:
     """Work out a model card's parameters. Raises `UnresolvedError` if its range is no number."""
     limits = {"lmin": 0.0, "lmax": float("inf"), "wmin": 0.0, "wmax": float("inf")}
     static, dynamic = [], []
     for name, text in parameters:
         written = parse(text)
-        expression = written.fold(known)
+        # The same name in every bin: a device keeps its deviation when its size changes.
+        expression = fold(text, f"model_{name}")
         constant = expression.constant
         if constant is None:
             dynamic.append((name, str(expression)))

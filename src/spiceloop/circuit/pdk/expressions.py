@@ -2,8 +2,9 @@
 
 Only what ngspice 39 gives without surprise is evaluated; everything else raises `UnresolvedError`,
 and the caller leaves the expression to ngspice. In particular the random functions are never
-evaluated (ngspice draws them anew at each load), nor a negative base with a fractional exponent,
-nor a name that only the simulator knows (``temper``).
+evaluated (ngspice draws them anew at each load; `Expression.with_draws` names the numbers that
+stand in for them), nor a negative base with a fractional exponent, nor a name that only the
+simulator knows (``temper``).
 
 Peculiarities kept, each checked against ngspice by ``tests/oracle/pdk/test_pdk_expressions.py``:
 ``**`` and ``^`` group from the left and bind tighter than a sign before them (``-2**2`` is −4),
@@ -14,8 +15,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 __all__ = ["Expression", "UnresolvedError", "parse"]
@@ -279,6 +281,22 @@ def _write(node: Node) -> str:
     return f"{operator}({','.join(texts)})"
 
 
+def _drawn(node: Node, stem: str, number: Iterator[int], names: list[str]) -> Node:
+    """Replace ``agauss`` and ``gauss`` by sums that hold standard normal numbers by name."""
+    if not isinstance(node, tuple):
+        return node
+    operator, *children = node
+    parts = [_drawn(child, stem, number, names) for child in children]
+    if operator not in {"agauss", "gauss"} or len(parts) != 3:
+        return (operator, *parts)
+    nominal, variation, sigmas = parts
+    name = f"draw__{stem}__{next(number)}"
+    names.append(name)
+    # ngspice 39 scales the variation of gauss by the nominal value itself, so none for one of zero.
+    spread = variation if operator == "agauss" else ("*", nominal, variation)
+    return ("+", nominal, ("*", ("/", spread, sigmas), name))
+
+
 _HELPERS: dict[str, Any] = {f"_{name}": function for name, (_, function) in _FUNCTIONS.items()}
 _HELPERS["_power"] = _power
 
@@ -347,6 +365,16 @@ class Expression:
     def fold(self, known: Mapping[str, float]) -> Expression:
         """Return the expression with what is known worked out."""
         return Expression(_fold(self.node, known))
+
+    def with_draws(self, stem: str) -> tuple[Expression, tuple[str, ...]]:
+        """Give each random draw in it a name ``draw__<stem>__<k>``; return those names too.
+
+        A name stands for a standard normal number: ``agauss(nominal, variation, sigmas)`` becomes
+        nominal + variation / sigmas · draw.
+        """
+        names: list[str] = []
+        node = _drawn(self.node, stem, count(), names)
+        return Expression(_fold(node, {})), tuple(names)
 
     def __str__(self) -> str:
         return _write(self.node)

@@ -13,7 +13,14 @@ from spiceloop.circuit.pdk.cards import logical_lines, parse_card, split_paramet
 from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
 from spiceloop.errors import SetupError
 
-__all__ = ["Library", "Subcircuit", "read_library", "section_names"]
+__all__ = [
+    "Library",
+    "Subcircuit",
+    "evaluate_globals",
+    "random_globals",
+    "read_library",
+    "section_names",
+]
 
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -73,6 +80,33 @@ def evaluate_globals(parameters: Mapping[str, str]) -> dict[str, float]:
         values |= found
         for name in found:
             del expressions[name]
+
+
+def random_globals(
+    parameters: Mapping[str, str], values: Mapping[str, float]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Find the library's parameters that only random draws keep from being numbers.
+
+    ``values`` are those that are numbers. Returns names and expressions, each after those it needs,
+    and the names of the draws in them (`Expression.with_draws`).
+    """
+    left = {}
+    draws: dict[str, None] = {}  # a set in order
+    for name, text in parameters.items():
+        if name in values:
+            continue
+        try:
+            left[name], drawn = parse(text).fold(values).with_draws(name)
+        except UnresolvedError:
+            continue
+        draws.update(dict.fromkeys(drawn))
+    done: dict[str, str] = {}
+    while True:
+        ready = [n for n, e in left.items() if all(o in draws or o in done for o in e.names)]
+        if not ready:
+            return tuple(done.items()), tuple(draws)
+        for name in ready:
+            done[name] = str(left.pop(name))
 
 
 def _read(path: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from spiceloop.circuit.pdk.device import Transistor
 from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
@@ -12,24 +11,20 @@ from spiceloop.circuit.pdk.scope import ordered, resolve
 __all__ = ["Variants"]
 
 
-@lru_cache(maxsize=256)
-def _default_sheet_resistance(device: Transistor, index: int) -> float:
-    """``rsh`` of a bin at the device's default W, L and nf, the one that its shared card holds."""
-    _, inside = resolve(ordered(device.formals), {})
-    return parse(dict(device.bins[index].dynamic)["rsh"]).evaluate(inside)
-
-
 class Variants:
     """Collects subcircuits and model cards and gives them names.
 
     With ``share``, one model card serves every instance of a bin (see
     `Transistor.shares_sheet_resistance`). With ``nested``, some user subcircuit is called with a
     multiplier ``m``: ngspice hands it on to the calls inside, which fails (39: "0 formal but 1
-    actual params") unless the subcircuits called have a parameter at all.
+    actual params") unless the subcircuits called have a parameter at all. ``known`` are the
+    library's own parameters, as far as transistors still hold them by name.
     """
 
-    def __init__(self, share: bool, nested: bool) -> None:
+    def __init__(self, share: bool, nested: bool, known: Mapping[str, float] | None = None) -> None:
         self._share = share
+        self._known = known or {}
+        self._sheets: dict[tuple[str, int], float] = {}
         self._formal = " mult=1" if nested else ""
         self._subcircuits: dict[str, str] = {}  # text with the name left out → name
         self._models: dict[str, str] = {}  # text with the name left out → name
@@ -50,14 +45,14 @@ class Variants:
         try:
             return self._complete(device, index, inside), True
         except UnresolvedError:
-            return self._with_expressions(device, index), False
+            return self._with_expressions(device, index, inside), False
 
     def _complete(self, device: Transistor, index: int, inside: Mapping[str, float]) -> str:
         values = {name: expression.evaluate(inside) for name, expression in device.expressions}
         card = device.bins[index]
         dynamic = {name: parse(text).evaluate(inside) for name, text in card.dynamic}
-        if self._share and device.shares_sheet_resistance:
-            shared = _default_sheet_resistance(device, index)
+        if self._share and device.shares_sheet_resistance(index):
+            shared = self._default_sheet_resistance(device, index)
             if shared > 0 and dynamic["rsh"] > 0:
                 ratio = dynamic["rsh"] / shared
                 if ratio != 1.0:
@@ -74,17 +69,29 @@ class Variants:
             self._subcircuits, f"{' '.join(device.ports)}{self._formal}\n{line}\n.ends", device.name
         )
 
-    def _with_expressions(self, device: Transistor, index: int) -> str:
+    def _default_sheet_resistance(self, device: Transistor, index: int) -> float:
+        """``rsh`` of a bin at the device's default W, L and nf, the one of its shared card."""
+        found = self._sheets.get((device.name, index))
+        if found is None:
+            _, inside = resolve(ordered(device.formals), self._known)
+            found = parse(dict(device.bins[index].dynamic)["rsh"]).evaluate(inside)
+            self._sheets[device.name, index] = found
+        return found
+
+    def _with_expressions(self, device: Transistor, index: int, inside: Mapping[str, float]) -> str:
         card = device.bins[index]
-        texts = (*device.formals, *device.values, *card.dynamic)
-        self.names.update(*(parse(text).names for _, text in texts))
+        draws = {name: inside[name] for name in device.draws}
+
+        def texts(pairs: tuple[tuple[str, str], ...]) -> str:
+            drawn = [(name, parse(text).fold(draws)) for name, text in pairs]
+            self.names.update(*(expression.names for _, expression in drawn))
+            return "".join(f" {name}={{{expression}}}" for name, expression in drawn)
+
         lines = [
             " ".join(device.ports),
-            ".param " + " ".join(f"{name}={{{text}}}" for name, text in device.formals),
-            " ".join([device.element, *device.nodes, device.model])
-            + "".join(f" {name}={{{text}}}" for name, text in device.values),
-            f".model {device.model} {device.kind} {card.static}"
-            + "".join(f" {name}={{{text}}}" for name, text in card.dynamic),
+            ".param" + texts(device.formals),
+            " ".join([device.element, *device.nodes, device.model]) + texts(device.values),
+            f".model {device.model} {device.kind} {card.static}" + texts(card.dynamic),
             ".ends",
         ]
         return self._name(self._subcircuits, "\n".join(lines), device.name)
