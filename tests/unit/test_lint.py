@@ -181,7 +181,7 @@ def test_the_pdk_without_the_library(tmp_path, monkeypatch):
 class NarrowPdk:
     """A process whose models end at 5 kΩ, to force what real bins do."""
 
-    def compile(self, deck):
+    def compile(self, deck, *, sample=None):
         for line in deck.text.splitlines():
             if "r1=" in line and float(line.partition("r1=")[2].split()[0]) > 5e3:
                 raise DesignError("r1 = 10 kΩ is outside every model")

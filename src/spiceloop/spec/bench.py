@@ -6,19 +6,21 @@ Python functions, and where each metric comes from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spiceloop.circuit.deck import Deck
 from spiceloop.circuit.netlist import TEMPERATURE, Netlist
 from spiceloop.errors import ProblemError
+from spiceloop.spec.corners import PROCESS, Corner
 from spiceloop.spec.functions import MeasureFunction, load_function
-from spiceloop.spec.names import find_routes, measure_key, unknown_parameters
+from spiceloop.spec.names import Mistake, find_routes, measure_key, unknown_parameters
 from spiceloop.spec.problem import Problem
 
 if TYPE_CHECKING:
     from spiceloop.circuit.pdk.base import Pdk
+    from spiceloop.circuit.pdk.sample import Sample
 
 __all__ = ["Bench"]
 
@@ -38,6 +40,7 @@ class Bench:
     routes: Mapping[str, str | None]
     wanted: Mapping[str, tuple[str, ...]]
     trust: bool = False
+    corners: tuple[Corner, ...] = ()
 
     @classmethod
     def load(cls, problem: Problem, *, trust: bool = False) -> Bench:
@@ -56,9 +59,10 @@ class Bench:
         for name, t in problem.testbenches.items():
             loaded = [(f, *load_function(f, problem.folder)) for f in t.functions]
             functions[name] = tuple(MeasureFunction(*each) for each in loaded)
-        pdk = _pdk(problem)
+        corners = problem.corners
+        pdk = _pdk(problem, corners[0].process)
         routes, mistakes = find_routes(problem, netlists)
-        mistakes = [*unknown_parameters(problem, netlists), *mistakes]
+        mistakes = [*unknown_parameters(problem, netlists), *_no_process(problem), *mistakes]
         if mistakes:
             raise ProblemError(
                 f"problem {problem.name!r} does not fit its decks:",
@@ -73,36 +77,86 @@ class Bench:
             )
             for name in netlists
         }
-        return cls(problem, netlists, pdk, functions, routes, wanted, trust)
+        return cls(problem, netlists, pdk, functions, routes, wanted, trust, corners)
 
-    def deck(self, testbench: str, values: Mapping[str, float]) -> Deck:
+    def deck(
+        self,
+        testbench: str,
+        values: Mapping[str, float],
+        corner: Corner | None = None,
+        sample: Sample | None = None,
+    ) -> Deck:
         """Return the testbench's deck with ``values``, tied ones included, written in.
 
-        Raises `DesignError` for a geometry that the process models do not cover.
+        ``corner`` is the typical one unless given; what the testbench fixes itself holds at every
+        corner. ``sample`` names the die that the process models are drawn for. Raises `DesignError`
+        for a geometry that the models do not cover.
         """
+        return self.render(
+            self.netlists[testbench], testbench, values, self.corner_of(testbench, corner), sample
+        )
+
+    def corner_of(self, testbench: str, corner: Corner | None = None) -> Corner:
+        """Return a corner, by default the typical one, as a testbench sees it.
+
+        It has what the testbench fixes itself, and of the conditions only those that its deck
+        knows: where two are equal, so are the decks.
+        """
+        corner = corner or self.corners[0]
+        own = self.problem.testbenches[testbench].conditions
+        process = own.get(PROCESS)
         conditions = {
-            **self.problem.conditions,
-            **self.problem.testbenches[testbench].conditions,
+            **corner.conditions,
+            **{n: v for n, v in own.items() if isinstance(v, float)},
         }
-        return self.render(self.netlists[testbench], testbench, values, conditions)
+        known = _known(self.netlists[testbench])
+        return Corner(
+            corner.name,
+            process.lower() if isinstance(process, str) else corner.process,
+            {n: v for n, v in conditions.items() if n.lower() in known or n == TEMPERATURE},
+        )
+
+    def label(self, corner: Corner) -> str:
+        """Return what messages call a corner: the process alone where there is only one corner."""
+        return corner.name if len(self.corners) > 1 else corner.process
+
+    def measured(self, corner: Corner) -> tuple[str, ...]:
+        """Return the metrics that a corner gives, in file order."""
+        typical = corner.name == self.corners[0].name
+        return tuple(n for n, m in self.problem.metrics.items() if typical or m.corners == "all")
+
+    def needed(self, corner: Corner) -> tuple[str, ...]:
+        """Return the testbenches that a corner simulates, in file order."""
+        every = tuple(self.problem.testbenches)
+        if corner.name == self.corners[0].name:
+            return every
+        routes = {self.routes[name] for name in self.measured(corner)}
+        return every if None in routes else tuple(t for t in every if t in routes)
 
     def render(
         self,
         netlist: Netlist,
         name: str,
         values: Mapping[str, float],
-        conditions: Mapping[str, float],
+        corner: Corner | None = None,
+        sample: Sample | None = None,
     ) -> Deck:
         """Write into any netlist those of the values and conditions that it has a name for."""
-        known = {n.lower() for n in netlist.parameters}
+        corner = corner or self.corners[0]
+        known = _known(netlist)
         deck = netlist.render(
             {n: v for n, v in values.items() if n.lower() in known},
             name=name,
             conditions={
-                n: v for n, v in conditions.items() if n.lower() in known or n == TEMPERATURE
+                n: v for n, v in corner.conditions.items() if n.lower() in known or n == TEMPERATURE
             },
         )
-        return self.pdk.compile(deck) if self.pdk else deck
+        pdk = self.pdk_at(corner)
+        return pdk.compile(deck, sample=sample) if pdk else deck
+
+    def pdk_at(self, corner: Corner) -> Pdk | None:
+        """Return the PDK at a corner's process."""
+        return _pdk(self.problem, corner.process)
 
     def sources(self) -> dict[str, str]:
         """Return the text of every file that the metrics depend on, by ``file NAME``."""
@@ -117,13 +171,37 @@ class Bench:
         return texts
 
 
-def _pdk(problem: Problem) -> Pdk | None:
+def _known(netlist: Netlist) -> set[str]:
+    return {n.lower() for n in netlist.parameters}
+
+
+def _no_process(problem: Problem) -> Iterator[Mistake]:
+    """Process corners that the PDK does not have."""
+    if problem.pdk is None:
+        return
+    own = {
+        t: b.conditions[PROCESS] for t, b in problem.testbenches.items() if PROCESS in b.conditions
+    }
+    wanted = {c.process: "conditions.corner" for c in reversed(problem.corners[1:])}
+    wanted |= {
+        p.lower(): f"testbenches.{t}.conditions.corner"
+        for t, p in own.items()
+        if isinstance(p, str)
+    }
+    for process, where in wanted.items():
+        try:
+            _pdk(problem, process)
+        except ProblemError as error:
+            yield where, str(error)
+
+
+def _pdk(problem: Problem, process: str) -> Pdk | None:
     choice = problem.pdk
     if choice is None:
         return None
     from spiceloop.circuit.pdk import get_pdk
 
-    return get_pdk(choice.name, choice.corner, choice.library)
+    return get_pdk(choice.name, process, choice.library)
 
 
 def _must_give(netlist: Netlist, has_functions: bool, key: str) -> bool:

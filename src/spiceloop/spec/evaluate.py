@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from spiceloop.circuit.deck import Deck
 from spiceloop.circuit.design_space import did_you_mean
@@ -17,25 +17,66 @@ from spiceloop.sim import make_simulator
 from spiceloop.sim.base import Simulator
 from spiceloop.sim.waves import Waves
 from spiceloop.spec.bench import Bench
+from spiceloop.spec.corners import Corner
 from spiceloop.spec.names import measure_key
 from spiceloop.spec.problem import Problem
+from spiceloop.spec.worst import worst
 
-__all__ = ["Evaluation", "Evaluator"]
+if TYPE_CHECKING:
+    from spiceloop.circuit.pdk.sample import Sample
+
+__all__ = ["AtCorner", "Evaluation", "Evaluator"]
 
 _NAMED = 12  # available measures listed in a message
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What one design gave. ``measures``, ``waves`` and ``decks`` are by testbench."""
+class AtCorner:
+    """What a design gave at one corner. ``measures``, ``waves`` and ``decks`` are by testbench."""
 
     metrics: Mapping[str, float]
     measures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     waves: Mapping[str, Waves] = field(default_factory=dict)
     decks: Mapping[str, Deck] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one design gave. ``metrics`` are the worst over the corners that were simulated.
+
+    ``corners`` holds each of them by name, in the order in which they were simulated; ``measures``,
+    ``waves`` and ``decks`` are those of the typical corner, or of the first where that was not
+    simulated. ``simulations`` were run, ``saved`` were not needed because the design had failed.
+    ``failure`` says why the last corner gave nothing; `Evaluator.evaluate` raises it.
+    """
+
+    metrics: Mapping[str, float]
+    corners: Mapping[str, AtCorner] = field(default_factory=dict)
     log: str = ""
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
+    simulations: int = 0
+    saved: int = 0
+    failure: SimulationError | None = None
+
+    @property
+    def measures(self) -> Mapping[str, Mapping[str, float]]:
+        """Every measure of the shown corner, by testbench."""
+        return self._shown.measures
+
+    @property
+    def waves(self) -> Mapping[str, Waves]:
+        """Waves of the shown corner, by testbench."""
+        return self._shown.waves
+
+    @property
+    def decks(self) -> Mapping[str, Deck]:
+        """Decks of the shown corner, by testbench."""
+        return self._shown.decks
+
+    @property
+    def _shown(self) -> AtCorner:
+        return next(iter(self.corners.values()), AtCorner({}))
 
 
 class Evaluator:
@@ -57,7 +98,7 @@ class Evaluator:
         self.bench = bench or Bench.load(problem, trust=trust)
         self.simulator = engine or make_simulator(simulator)
         self._netlists: dict[str, Netlist] = {}
-        self._closed = False
+        self.closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -72,89 +113,193 @@ class Evaluator:
 
     def close(self) -> None:
         """Free the simulator; safe to call twice, and from another thread to end an evaluation."""
-        self._closed = True
+        self.closed = True
         self.simulator.close()
 
-    def evaluate(self, design: Mapping[str, float], *, waves: bool = False) -> Evaluation:
-        """Evaluate one design of the free parameters, SI numbers.
+    def evaluate(
+        self,
+        design: Mapping[str, float],
+        *,
+        waves: bool = False,
+        corners: Sequence[Corner] | None = None,
+        sample: Sample | None = None,
+    ) -> Evaluation:
+        """Evaluate one design of the free parameters (SI) at every corner, or at those given.
 
-        ``waves`` keeps every vector of every testbench. Raises `SimulationError`, which names
-        testbench, corner and design; a geometry outside the model bins is one of kind GEOMETRY.
+        ``waves`` keeps every vector of every testbench; ``sample`` names the die. Raises
+        `SimulationError`, which names testbench, corner and design; a geometry outside the model
+        bins is one of kind GEOMETRY.
         """
-        problem = self.bench.problem
-        began = time.perf_counter()
-        values = problem.with_tied(dict(design))
-        measures: dict[str, dict[str, float]] = {}
-        kept: dict[str, Waves] = {}
-        decks: dict[str, Deck] = {}
-        logs: list[str] = []
-        warnings: list[str] = []
-        here = ""
-        try:
-            for here, testbench in problem.testbenches.items():
-                functions = self.bench.functions[here]
-                if self._closed:
-                    raise SimulationError(FailureKind.CRASH, "the evaluator was closed")
-                decks[here] = deck = self._deck(here, values)
-                result = self.simulator.run(
-                    deck,
-                    measures=self.bench.wanted[here],
-                    vectors=("*",) if waves else testbench.vectors if functions else None,
-                    timeout=testbench.timeout,
-                )
-                logs.append(f"* testbench {here}\n{result.log}")
-                warnings += [f"{here}: {w}" for w in result.warnings]
-                found = {name.lower(): value for name, value in result.measures.items()}
-                for function in functions:
-                    found.update({n.lower(): v for n, v in function(result.waves).items()})
-                measures[here] = found
-                if waves:
-                    kept[here] = result.waves
-            here = ""
-            metrics = self._metrics(measures)
-        except SimulationError as error:
-            corner = problem.pdk.corner if problem.pdk else ""
-            raise error.located(deck=here, corner=corner, design=design) from error.__cause__
-        seconds = time.perf_counter() - began
-        return Evaluation(metrics, measures, kept, decks, "\n".join(logs), tuple(warnings), seconds)
+        found = self.attempt(design, corners, waves=waves, sample=sample)
+        if found.failure is not None:
+            raise found.failure
+        return found
 
-    def simulate(self, testbench: str, design: Mapping[str, float]) -> Waves:
+    def attempt(
+        self,
+        design: Mapping[str, float],
+        corners: Sequence[Corner] | None = None,
+        *,
+        early_stop: bool = False,
+        waves: bool = False,
+        sample: Sample | None = None,
+    ) -> Evaluation:
+        """Evaluate a design at corners one after another, in the order given.
+
+        With ``early_stop`` the corners after the first at which a bound is missed are skipped, and
+        after one whose simulation fails they always are; that failure is in the result.
+        """
+        began = time.perf_counter()
+        run = _Run(self, dict(design), waves, sample)
+        todo = list(self.bench.corners if corners is None else corners)
+        found: dict[str, AtCorner] = {}
+        failure: SimulationError | None = None
+        while todo:
+            try:
+                found[todo[0].name] = at = run.at(todo[0])
+            except SimulationError as error:
+                failure = error
+                break
+            todo = todo[1:]
+            if early_stop and self.bench.problem.violations(at.metrics):
+                break
+        by_corner = {name: at.metrics for name, at in found.items()}
+        typical = self.bench.corners[0].name
+        return Evaluation(
+            {} if failure else worst(self.bench.problem, by_corner, typical),
+            found,
+            "\n".join(run.logs),
+            tuple(run.warnings),
+            time.perf_counter() - began,
+            run.simulations,
+            run.skipped(todo),
+            failure,
+        )
+
+    def simulate(
+        self, testbench: str, design: Mapping[str, float], corner: Corner | None = None
+    ) -> Waves:
         """Return every wave of one testbench, or of another deck beside the problem file.
 
-        ``testbench`` is a name of the problem's, or a path relative to its folder. Raises
-        `SimulationError`, and `DeckError` for a deck that cannot be read.
+        ``testbench`` is a name of the problem's, or a path relative to its folder; ``corner`` is
+        the typical one unless given. Raises `SimulationError`, and `DeckError` for a deck that
+        cannot be read.
         """
         problem = self.bench.problem
         values = problem.with_tied(dict(design))
-        corner = problem.pdk.corner if problem.pdk else ""
+        corner = corner or self.bench.corners[0]
         timeout = 60.0
         try:
             if testbench in problem.testbenches:
                 timeout = problem.testbenches[testbench].timeout
-                deck = self._deck(testbench, values)
+                deck = self.bench.deck(testbench, values, corner)
             else:
                 if testbench not in self._netlists:
                     self._netlists[testbench] = Netlist.load(
                         problem.folder / testbench, trust=self.bench.trust
                     )
-                netlist = self._netlists[testbench]
-                deck = self.bench.render(netlist, testbench, values, problem.conditions)
+                deck = self.bench.render(self._netlists[testbench], testbench, values, corner)
             return self.simulator.run(deck, vectors=("*",), timeout=timeout).waves
         except DesignError as error:
             raise _geometry(error).located(deck=testbench, design=design) from error
         except SimulationError as error:
-            raise error.located(deck=testbench, corner=corner, design=design) from error.__cause__
+            where = self.bench.label(corner)
+            raise error.located(deck=testbench, corner=where, design=design) from error.__cause__
 
-    def _deck(self, testbench: str, values: Mapping[str, float]) -> Deck:
+
+@dataclass(frozen=True)
+class _Found:
+    """One simulation of a testbench."""
+
+    measures: Mapping[str, float]
+    waves: Waves
+    deck: Deck
+
+
+class _Run:
+    """One design's evaluation; no deck is simulated twice in it."""
+
+    def __init__(
+        self, evaluator: Evaluator, design: dict[str, float], waves: bool, sample: Sample | None
+    ) -> None:
+        self.evaluator = evaluator
+        self.bench = evaluator.bench
+        self.design = design
+        self.values = self.bench.problem.with_tied(design)
+        self.waves = waves
+        self.sample = sample
+        self.logs: list[str] = []
+        self.warnings: list[str] = []
+        self.found: dict[object, _Found] = {}
+        self.tried: set[object] = set()
+
+    @property
+    def simulations(self) -> int:
+        """How many simulations were run, failed ones included."""
+        return len(self.tried)
+
+    def skipped(self, corners: Sequence[Corner]) -> int:
+        """How many simulations these corners would take."""
+        keys = {self._key(t, c) for c in corners for t in self.bench.needed(c)}
+        return len(keys - self.tried)
+
+    def at(self, corner: Corner) -> AtCorner:
+        """Simulate every testbench that this corner needs. Raises `SimulationError`."""
+        here = ""
+        found: dict[str, _Found] = {}
         try:
-            return self.bench.deck(testbench, values)
+            for here in self.bench.needed(corner):
+                key = self._key(here, corner)
+                if key not in self.found:
+                    self.found[key] = self._simulate(here, corner, key)
+                found[here] = self.found[key]
+            here = ""
+            measures = {name: f.measures for name, f in found.items()}
+            metrics = self._metrics(measures, corner)
+        except SimulationError as error:
+            where = self.bench.label(corner)
+            raise error.located(deck=here, corner=where, design=self.design) from error.__cause__
+        return AtCorner(
+            metrics,
+            measures,
+            {name: f.waves for name, f in found.items()} if self.waves else {},
+            {name: f.deck for name, f in found.items()},
+        )
+
+    def _key(self, testbench: str, corner: Corner) -> object:
+        seen = self.bench.corner_of(testbench, corner)
+        return testbench, seen.process, tuple(sorted(seen.conditions.items()))
+
+    def _simulate(self, name: str, corner: Corner, key: object) -> _Found:
+        testbench = self.bench.problem.testbenches[name]
+        functions = self.bench.functions[name]
+        if self.evaluator.closed:
+            raise SimulationError(FailureKind.CRASH, "the evaluator was closed")
+        try:
+            deck = self.bench.deck(name, self.values, corner, self.sample)
         except DesignError as error:
             raise _geometry(error) from error
+        self.tried.add(key)
+        result = self.evaluator.simulator.run(
+            deck,
+            measures=self.bench.wanted[name],
+            vectors=("*",) if self.waves else testbench.vectors if functions else None,
+            timeout=testbench.timeout,
+        )
+        where = name if len(self.bench.corners) == 1 else f"{name}, corner {corner.name}"
+        self.logs.append(f"* testbench {where}\n{result.log}")
+        self.warnings += [f"{where}: {w}" for w in result.warnings]
+        found = {n.lower(): value for n, value in result.measures.items()}
+        for function in functions:
+            found.update({n.lower(): v for n, v in function(result.waves).items()})
+        return _Found(found, result.waves, deck)
 
-    def _metrics(self, measures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    def _metrics(
+        self, measures: Mapping[str, Mapping[str, float]], corner: Corner
+    ) -> dict[str, float]:
         metrics = {}
-        for name, metric in self.bench.problem.metrics.items():
-            key = measure_key(name, metric)
+        for name in self.bench.measured(corner):
+            key = measure_key(name, self.bench.problem.metrics[name])
             route = self.bench.routes[name]
             has = [t for t in ([route] if route else measures) if key in measures[t]]
             if not has:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import ProblemError
 from spiceloop.located_yaml import Location, read_yaml
+from spiceloop.spec.corners import TAGS, Varied
 from spiceloop.spec.problem import Metric, Parameter, PdkChoice, Problem, Testbench
 
 __all__ = ["load_problem"]
@@ -66,7 +67,7 @@ def _text(where: Location, what: str) -> str:
 
 def _translate(error: ValidationError) -> Iterator[tuple[Location, str]]:
     for detail in error.errors():
-        where = tuple(str(part) for part in detail["loc"])
+        where = _place(detail["loc"])
         kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
         if kind == "value_error":
             # A check across the file puts one mistake on each line and names its own place.
@@ -93,10 +94,18 @@ def _translate(error: ValidationError) -> Iterator[tuple[Location, str]]:
             yield where, f"{message}, got {_brief(given)}"
 
 
+def _place(parts: tuple[int | str, ...]) -> Location:
+    """The place in the file, without the branch of a union that pydantic tried."""
+    where = tuple(str(part) for part in parts)
+    if where[:1] == ("conditions",) and where[2:3] and where[2] in TAGS:
+        where = where[:2] + where[3:]
+    return where
+
+
 def _split_place(where: Location, text: str) -> tuple[Location, str]:
     place, colon, rest = text.partition(": ")
     parts = tuple(place.split("."))
-    if not where and colon and parts[0] in Problem.model_fields:
+    if not where and colon and parts[0] in _fields(()):
         return parts, rest
     return where, text
 
@@ -114,8 +123,9 @@ def _brief(value: object) -> str:
 
 def _fields(where: Location) -> list[str]:
     if not where:
-        return list(Problem.model_fields)
-    model = PdkChoice if where[0] == "pdk" else _MODELS.get(where[0])
+        return [field.alias or name for name, field in Problem.model_fields.items()]
+    others: dict[str, type[BaseModel]] = {"pdk": PdkChoice, "conditions": Varied}
+    model = others.get(where[0]) or _MODELS.get(where[0])
     return list(model.model_fields) if model else []
 
 
@@ -125,7 +135,7 @@ def _translate_rest(data: Any, error: ValidationError) -> Iterator[tuple[Locatio
         return
     patched = copy.deepcopy(data)
     for detail in error.errors():
-        section, *inner = (str(part) for part in detail["loc"])
+        section, *inner = _place(detail["loc"])
         if section in _MODELS:
             items = patched.get(section)
             if inner and isinstance(items, dict):

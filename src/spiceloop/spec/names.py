@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.measures import analysis_names, matches
-from spiceloop.circuit.netlist import TEMPERATURE, Netlist
+from spiceloop.circuit.netlist import Netlist
+from spiceloop.spec.corners import is_param
 from spiceloop.spec.problem import Metric, Problem
 
 __all__ = ["Mistake", "find_routes", "measure_key", "unknown_parameters"]
@@ -30,12 +31,12 @@ def unknown_parameters(problem: Problem, netlists: Mapping[str, Netlist]) -> Ite
     known = {n.lower(): n for netlist in netlists.values() for n in netlist.parameters}
     decks = ", ".join(str(t.deck) for t in problem.testbenches.values())
     wanted = [(f"parameters.{n}", n) for n in problem.parameters]
-    wanted += [(f"conditions.{n}", n) for n in problem.conditions if n != TEMPERATURE]
+    wanted += [(f"conditions.{n}", n) for n, c in problem.conditions.items() if is_param(n, c)]
     wanted += [
         (f"testbenches.{t}.conditions.{n}", n)
         for t, bench in problem.testbenches.items()
-        for n in bench.conditions
-        if n != TEMPERATURE
+        for n, value in bench.conditions.items()
+        if is_param(n, value)
     ]
     for where, name in wanted:
         if name.lower() not in known:

@@ -7,6 +7,7 @@ the parameters, its measures are the metrics.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from spiceloop.circuit.design_space import DesignSpace, Variable, did_you_mean
 from spiceloop.errors import DesignError
 from spiceloop.numbers import Number
 from spiceloop.opt.base import Constraint, Goal, Task
+from spiceloop.spec.corners import Condition, Corner, Value, make_corners, mistakes_in
 
 __all__ = ["Metric", "Parameter", "PdkChoice", "Problem", "Testbench"]
 
@@ -83,7 +85,8 @@ class Metric(_Model):
     """One number of an evaluation: an objective (``goal``), a constraint (bounds), or shown only.
 
     ``measure`` is its name in the deck or in a function's result (default: the metric's own name);
-    ``testbench`` says which deck gives it (default: whichever has it).
+    ``testbench`` says which deck gives it (default: whichever has it). With ``corners: typical`` it
+    is measured at the typical corner only.
     """
 
     unit: str = ""
@@ -94,6 +97,7 @@ class Metric(_Model):
     minimum: Number | None = None
     maximum: Number | None = None
     scale: Literal["auto", "log", "linear"] = "auto"
+    corners: Literal["all", "typical"] = "all"
 
     @model_validator(mode="after")
     def _bounds(self) -> Metric:
@@ -103,6 +107,18 @@ class Metric(_Model):
             )
         return self
 
+    def excesses(self, value: float) -> list[float]:
+        """How far a value lies beyond each bound, minimum first: relative to it (to 1 for 0)."""
+        return [
+            sign * (bound - value) / (abs(bound) or 1.0)
+            for bound, sign in ((self.minimum, 1.0), (self.maximum, -1.0))
+            if bound is not None
+        ]
+
+    def excess(self, value: float) -> float | None:
+        """The larger of `excesses`, ≤ 0 where every bound is met; None without a bound."""
+        return max(self.excesses(value), default=None)
+
 
 class Testbench(_Model):
     """One ordinary ngspice deck.
@@ -110,7 +126,8 @@ class Testbench(_Model):
     ``functions`` are Python functions ``file.py:function`` or ``package.module:function`` that take
     `spiceloop.Waves` and return a dict of named SI numbers; ``vectors`` limits what they are given
     (default every vector). ``parameter_file`` is a file that the deck includes and spiceloop must
-    write, e.g. ``design_var.inc``. ``conditions`` override the problem's for this deck.
+    write, e.g. ``design_var.inc``. ``conditions`` fix some of the problem's for this deck, at every
+    corner.
     """
 
     __test__ = False  # pytest: this is not a test class
@@ -119,7 +136,7 @@ class Testbench(_Model):
     functions: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ("*",)
     parameter_file: str | None = None
-    conditions: dict[Name, Number] = Field(default_factory=dict)
+    conditions: dict[Name, Value] = Field(default_factory=dict)
     timeout: Number = Field(60.0, gt=0)  # seconds
 
     @field_validator("functions")
@@ -150,7 +167,10 @@ class Problem(_Model):
     description: str = ""
     pdk: PdkChoice | None = None
     testbenches: dict[Name, Testbench] = Field(min_length=1)
-    conditions: dict[Name, Number] = Field(default_factory=dict)  # fixed .params; temperature in °C
+    # .params that are no design variables, temperature in °C, and the PDK's corner
+    conditions: dict[Name, Condition] = Field(default_factory=dict)
+    corners_listed: tuple[dict[Name, Value], ...] = Field((), alias="corners")
+    early_stop: bool = True  # skip the other corners of a design that has failed at one
     parameters: dict[Name, Parameter] = Field(min_length=1)
     metrics: dict[Name, Metric] = Field(min_length=1)
     # file.py:function for the report's further figures; what they are given: see report/figures.py
@@ -190,6 +210,12 @@ class Problem(_Model):
                     f"metrics.{name}.testbench: no testbench {m.testbench!r}"
                     + did_you_mean(m.testbench, self.testbenches)
                 )
+        mistakes += mistakes_in(
+            self.conditions,
+            self.corners_listed,
+            {n: t.conditions for n, t in self.testbenches.items()},
+            self._pdk_corner,
+        )
         clash = sorted(set(self.parameters) & set(self.conditions))
         mistakes += [f"conditions.{n}: also a parameter; it can be only one" for n in clash]
         if not free:
@@ -198,7 +224,22 @@ class Problem(_Model):
             mistakes.append("metrics: none has a goal (maximize or minimize)")
         if mistakes:
             raise ValueError("\n".join(mistakes))
+        _ = self.corners
         return self
+
+    @property
+    def _pdk_corner(self) -> str | None:
+        """The corner that the file names with its PDK, empty if none, None without a PDK."""
+        if self.pdk is None:
+            return None
+        return self.pdk.corner if "corner" in self.pdk.model_fields_set else ""
+
+    @property
+    def corners(self) -> tuple[Corner, ...]:
+        """Where every design is simulated, the typical corner first; one for a file without any."""
+        return make_corners(
+            self.conditions, self.corners_listed, self.pdk.corner if self.pdk else ""
+        )
 
     @property
     def space(self) -> DesignSpace:
@@ -238,15 +279,18 @@ class Problem(_Model):
                 full[name] = design[p.tied_to] * p.ratio
         return full
 
-    def violations(self, metrics: dict[str, float]) -> dict[str, float]:
+    def violations(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """Constraints not met: metric → excess relative to its bound (to 1 for a bound of 0)."""
         return {name: excess for name, excess in self.excesses(metrics) if excess > 0}
 
-    def excesses(self, metrics: dict[str, float]) -> list[tuple[str, float]]:
-        """Every bound in file order, minimum first: metric and excess as above, ≤ 0 if met."""
+    def excesses(self, metrics: Mapping[str, float]) -> list[tuple[str, float]]:
+        """Every bound in file order, minimum first: metric and excess as above, ≤ 0 if met.
+
+        A metric without a value has none.
+        """
         return [
-            (name, sign * (bound - metrics[name]) / (abs(bound) or 1.0))
+            (name, excess)
             for name, m in self.metrics.items()
-            for bound, sign in ((m.minimum, 1.0), (m.maximum, -1.0))
-            if bound is not None
+            if name in metrics
+            for excess in m.excesses(metrics[name])
         ]

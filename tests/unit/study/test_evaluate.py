@@ -169,7 +169,7 @@ def test_a_function_that_cannot_be_imported_is_said_before_the_run(folder, body,
 
 def test_a_geometry_outside_the_models_is_a_failed_trial_that_keeps_its_cause(bench, forced):
     class Narrow:
-        def compile(self, deck):
+        def compile(self, deck, *, sample=None):
             raise DesignError("w1 = 0.253 µm is outside every bin")
 
     object.__setattr__(bench, "pdk", Narrow())
