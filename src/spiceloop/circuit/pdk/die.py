@@ -14,25 +14,28 @@ at the top level itself goes by its own name.
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from pathlib import Path
 from statistics import NormalDist
 
-from spiceloop.circuit.pdk.cards import parse_card
+from spiceloop.circuit.pdk.cards import logical_lines, parse_card
 from spiceloop.circuit.pdk.device import Transistor
 from spiceloop.circuit.pdk.expressions import Expression, UnresolvedError, parse
 from spiceloop.circuit.pdk.models import Models
 from spiceloop.circuit.pdk.sample import Sample
 from spiceloop.errors import DeckError
 
-__all__ = ["Die", "DieModels", "normal", "random_calls"]
+__all__ = ["Die", "DieModels", "Dies", "normal", "random_calls", "refuse_random"]
 
 _NORMAL = NormalDist()
 _CALL = re.compile(r"\b(?:a?gauss|a?unif|limit)\s*\(", re.IGNORECASE)
 _BITS = 53
+_KEPT = 16
 
 
 def normal(sample: Sample, name: str) -> float:
@@ -54,6 +57,16 @@ def random_calls(text: str) -> list[tuple[int, int]]:
             position += 1
         spans.append((match.start(), position))
     return spans
+
+
+def refuse_random(text: str, where: str) -> None:
+    """Raise `DeckError` for a compiled deck in which ngspice would draw numbers of its own."""
+    for _, _, card in logical_lines(text.splitlines(), 1):
+        if "gauss" in card or _CALL.search(card):  # sgauss, of the command language, too
+            raise DeckError(
+                f"{where}: {card.strip()!r} lets ngspice draw random numbers without a seed, so a "
+                "sample of this deck could not be repeated; take the random function out of it"
+            )
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,37 @@ class DieModels:
             except UnresolvedError:
                 continue  # such as the root of a negative number: left to ngspice, and seen there
         return values
+
+
+class Dies:
+    """The dies of one library section. Safe to share between threads.
+
+    ``switches`` are the library's parameters that its random terms are multiplied by: those of each
+    instance, and those of the whole die.
+    """
+
+    def __init__(self, library: Path, section: str, switches: tuple[str, str]) -> None:
+        self._library = library
+        self._section = section
+        self._switches = switches
+        self._lock = threading.Lock()
+        self._models: dict[tuple[bool, bool], Models] = {}
+        self._kept: dict[Sample, DieModels] = {}  # the one used last comes last
+
+    def __getitem__(self, sample: Sample) -> DieModels:
+        """Return a sample's models; the last few are kept for the other decks of the same die."""
+        with self._lock:
+            die = self._kept.pop(sample, None)
+            if die is None:
+                on = (sample.mismatch, sample.process)
+                if on not in self._models:
+                    switches = dict(zip(self._switches, map(float, on), strict=True))
+                    self._models[on] = Models(self._library, self._section, switches=switches)
+                die = DieModels(self._models[on], sample)
+            self._kept[sample] = die
+            if len(self._kept) > _KEPT:
+                del self._kept[next(iter(self._kept))]
+        return die
 
 
 @dataclass

@@ -23,7 +23,9 @@ from itertools import chain
 
 from spiceloop.circuit.params import FUNCTIONS
 from spiceloop.circuit.pdk.base import CompileReport
+from spiceloop.circuit.pdk.cards import Card
 from spiceloop.circuit.pdk.device import Transistor
+from spiceloop.circuit.pdk.die import Die, DieModels
 from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
 from spiceloop.circuit.pdk.hierarchy import (
     Edit,
@@ -52,9 +54,13 @@ _READS_SQUARES = re.compile(r"\[\s*(?:nr[ds]|rsh)\s*\]")
 class _Compilation:
     """One compilation of one deck."""
 
-    def __init__(self, deck: ParsedDeck, models: Models, where: str, share: bool) -> None:
+    def __init__(
+        self, deck: ParsedDeck, models: Models, where: str, share: bool, dies: DieModels | None
+    ) -> None:
         self.deck = deck
         self.models = models
+        self.values = dies.values if dies else models.values
+        self.die = Die(dies, deck.calls, where) if dies else None
         self.where = where
         names = {block.name for block in deck.top.every()}
         nested = any(
@@ -62,7 +68,7 @@ class _Compilation:
             for block in deck.top.every()
             for line in block.instances
         )
-        self.variants = Variants(share, nested)
+        self.variants = Variants(share, nested, self.values if dies else None)
         self.whole: set[str] = set()
         self.notes: list[str] = []
         self.flattened = 0
@@ -70,16 +76,16 @@ class _Compilation:
     def run(self) -> list[Edit]:
         """Return the replaced spans of the top level."""
         scope = ordered(self.deck.top.parameters)
-        top, inside = resolve(scope, self.models.values)
+        top, inside = resolve(scope, self.values)
         for name in dict(scope).keys() & self.models.parameter_names:
-            if top.get(name) != self.models.values.get(name):
+            if top.get(name) != self.values.get(name):
                 raise WholeLibrary(f"it redefines the library's parameter {name}")
         hierarchy = Hierarchy(
             self.deck,
             self.models.subcircuit_names,
             self.device,
             self.models.parameter_names,
-            each=False,
+            each=self.die is not None and self.die.tells_apart,
         )
         return hierarchy.edits(inside)
 
@@ -88,16 +94,16 @@ class _Compilation:
         card = line.card
         target = card.words[-1]
         device = self.models.transistor(target)
-        if device is None:
-            self.whole.add(target)
-            return None
-        scope, multiplier = merged(device.formals, card.parameters)
         where = f"{path}{card.head}"
+        if device is None:
+            return self.library_own(card, where)
+        scope, multiplier = merged(device.formals, card.parameters)
+        if self.die:
+            known = {**known, **self.die.draws(device, where)}
         unknown = [n for n, _ in scope if n not in device.formal_names]
         if unknown or len(card.words) != len(device.ports) + 2:
             what = f"parameter {unknown[0]}" if unknown else "number of nodes"
-            self.keep(target, where, f"the device has no such {what}")
-            return None
+            return self.keep(card, where, f"the device has no such {what}")
         _, inside = resolve(scope, known)
         try:
             geometry = {n: e.evaluate(inside) for n, e in device.expressions if n in "l w nf"}
@@ -106,13 +112,11 @@ class _Compilation:
             width = geometry["w"] / fingers * 1e-6
             copies = None if multiplier is None else parse(multiplier).evaluate(known)
         except (UnresolvedError, KeyError, ZeroDivisionError) as error:
-            self.keep(target, where, f"its geometry is not known before it runs ({error})")
-            return None
+            return self.keep(card, where, f"its geometry is not known before it runs ({error})")
         index = device.find(length, width)
         if index is None:
             if line.conditional:
-                self.keep(target, where, "its geometry, which .if may rule out, is in no bin")
-                return None
+                return self.keep(card, where, "its geometry, which .if may rule out, is in no bin")
             head = f"{self.where}: instance {where} ({target}): "
             raise DesignError(head + _outside(device, length, width, fingers))
         name, complete = self.variants.use(device, index, inside)
@@ -122,17 +126,27 @@ class _Compilation:
         call = " ".join([*card.words[:-1], name])
         return call if copies is None else f"{call} m={copies!r}"
 
-    def keep(self, target: str, where: str, why: str) -> None:
+    def keep(self, card: Card, where: str, why: str) -> str | None:
         """Give an instance the library's own subcircuit, and note why."""
-        self.whole.add(target)
+        target = card.words[-1]
         self.notes.append(f"{self.where}: {where} ({target}) keeps all its model cards: {why}")
+        return self.library_own(card, where)
+
+    def library_own(self, card: Card, where: str) -> str | None:
+        """Give an instance the library's own subcircuit, or a copy of it on a die."""
+        target = card.words[-1]
+        name = self.die.copy(target, where) if self.die else target
+        if name == target:
+            self.whole.add(target)
+            return None
+        return rewritten(card, name)
 
     def cards(self) -> list[str]:
         """Everything that stands in place of the library's line."""
         direct = self.deck.words & self.models.names
         return [
             *self.models.options,
-            *self.models.whole(self.whole | direct | self.variants.names),
+            *(self.die or self.models).whole(self.whole | direct | self.variants.names),
             *self.variants.cards(),
         ]
 
@@ -186,12 +200,15 @@ def _shares(deck: ParsedDeck) -> bool:
     )
 
 
-def flatten(text: str, models: Models, where: str, library_file: str) -> tuple[str, CompileReport]:
+def flatten(
+    text: str, models: Models, where: str, library_file: str, dies: DieModels | None = None
+) -> tuple[str, CompileReport]:
     """Compile a deck's text.
 
     ``where`` is its name, for messages; ``library_file`` the file name of the ``.lib`` line that is
-    to be replaced. Raises `DesignError` for a geometry outside every bin, `DeckError` for a deck
-    that uses the library's devices without naming the library.
+    to be replaced; ``dies`` the models on one die, where the deck is a sample. Raises `DesignError`
+    for a geometry outside every bin, `DeckError` for a deck that uses the library's devices without
+    naming the library, and for a sample of one that must keep the library's own file.
     """
     deck = read_deck(text, library_file)
     if not deck.library:
@@ -204,13 +221,18 @@ def flatten(text: str, models: Models, where: str, library_file: str) -> tuple[s
                 f'.lib "{library_file}" {models.section}'
             )
         return text, CompileReport()
-    compilation = _Compilation(deck, models, where, _shares(deck))
+    compilation = _Compilation(deck, models, where, _shares(deck), dies)
     try:
         if why := _needs_library(deck, models):
             raise WholeLibrary(why)
         edits = compilation.run()
         cards, report = compilation.cards(), compilation.report()
     except WholeLibrary as reason:
+        if dies:
+            raise DeckError(
+                f"{where}: mismatch and process cannot be sampled, for {reason}, so the models "
+                "would have to stay in the library's own file, where ngspice draws without a seed"
+            ) from None
         edits = []
         cards = [f'.lib "{models.path}" {models.section}']
         report = CompileReport(notes=(f"{where}: keeps the whole library file: {reason}",))

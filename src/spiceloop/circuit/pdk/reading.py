@@ -68,6 +68,12 @@ class ParsedDeck:
     commands: list[str] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
 
+    @property
+    def calls(self) -> list[tuple[str, str]]:
+        """The top level's calls of the deck's own subcircuits: instance and subcircuit."""
+        pairs = [(line.card.head, line.card.words[-1]) for line in self.top.instances]
+        return [(head, target) for head, target in pairs if target in self.top.blocks]
+
     @cached_property
     def words(self) -> frozenset[str]:
         """Identifiers in `texts`."""
