@@ -25,6 +25,7 @@ from spiceloop.spec.load import load_problem
 from spiceloop.spec.problem import Problem
 from spiceloop.study.choose import Choice, choose, pareto_trials
 from spiceloop.study.command import size_command
+from spiceloop.study.crew import Crew, LocalCrew
 from spiceloop.study.events import OnEvent
 from spiceloop.study.export import sized_netlists, trials_frame, write_netlists
 from spiceloop.study.loop import Ending, run_study
@@ -146,10 +147,11 @@ def size(
     trials: int = 35,
     initial: int = 10,
     batch: int = 1,
-    workers: int = 1,
+    workers: int | None = None,
     seed: int = 0,
     optimizer: str = "ehvi",
     simulator: str = "ngspice-lib",
+    scheduler: str = "",
     out: str | Path | None = None,
     study: str | None = None,
     name: str = "",
@@ -160,14 +162,15 @@ def size(
     """Size a problem, given or read from its file, in a new study, and return the result.
 
     ``trials`` designs are simulated besides the problem's start, the first ``initial`` of them
-    quasi-random. ``out`` is the folder of study and report, default ``runs/NAME``; ``study`` a
-    storage URL in place of the file ``out/study.db``, and ``name`` its name there, default the
-    problem's. ``timeout`` in seconds ends the whole run.
+    quasi-random. ``workers`` of them run side by side: one by default, or with ``scheduler``, the
+    address of a Dask cluster, as many as it has threads. ``out`` is the folder of study and report,
+    default ``runs/NAME``; ``study`` a storage URL in place of the file ``out/study.db``, and
+    ``name`` its name there, default the problem's. ``timeout`` in seconds ends the whole run.
     With one worker the same ``seed`` gives the same designs. Ctrl-C returns what there is, with
     ``ending`` interrupted; `resume` goes on.
 
     Raises `ProblemError`, `DeckError`, `StudyError` for a study that exists, `SetupError`,
-    `StorageError`.
+    `ClusterError`, `StorageError`.
     """
     from spiceloop.opt import make_optimizer
 
@@ -181,13 +184,13 @@ def size(
         trials=trials,
         initial=initial,
         batch=batch,
-        workers=workers,
+        workers=workers or 1,
         simulator=simulator,
         problem_file=str(loaded.file.absolute()) if loaded.file else "",
         versions=_versions(loaded, simulator),
     )
     kept = Study.create(bench, study or default_url(folder), settings, name=name)
-    return _continue(kept, method, folder, trials, workers, on_event, timeout)
+    return _continue(kept, method, folder, trials, workers, scheduler, on_event, timeout)
 
 
 def resume(
@@ -197,6 +200,7 @@ def resume(
     name: str = "",
     trials: int | None = None,
     workers: int | None = None,
+    scheduler: str = "",
     out: str | Path | None = None,
     on_event: OnEvent = lambda event: None,
     timeout: float | None = None,
@@ -206,7 +210,8 @@ def resume(
 
     ``where`` is its folder, its file, or its URL; ``name`` is needed where several studies share a
     storage; ``problem`` only where the problem file has moved. Seed, optimizer and batch are the
-    study's own. Raises `StudyError` for a study of another problem, saying what differs.
+    study's own; ``workers`` too, but with a ``scheduler`` it is every thread of the cluster. Raises
+    `StudyError` for a study of another problem, saying what differs.
     """
     from spiceloop.opt import make_optimizer
 
@@ -218,7 +223,8 @@ def resume(
         make_optimizer(settings.optimizer),
         opened.out,
         settings.trials if trials is None else trials,
-        settings.workers if workers is None else workers,
+        settings.workers if workers is None and not scheduler else workers,
+        scheduler,
         on_event,
         timeout,
     )
@@ -310,10 +316,16 @@ def _continue(
     optimizer: Optimizer,
     folder: Path,
     trials: int,
-    workers: int,
+    workers: int | None,
+    scheduler: str,
     on_event: OnEvent,
     timeout: float | None,
 ) -> Result:
+    def on_cluster(study: Study) -> Crew:
+        from spiceloop.study.cluster import DaskCrew
+
+        return DaskCrew(study, scheduler, on_event)
+
     settings = study.settings
     ending = run_study(
         study,
@@ -324,6 +336,7 @@ def _continue(
         batch=settings.batch,
         workers=workers,
         simulator=settings.simulator,
+        crew=on_cluster if scheduler else LocalCrew,
         on_event=on_event,
         timeout=timeout,
     )

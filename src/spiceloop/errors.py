@@ -14,6 +14,7 @@
     │   │   └── AudioError                 one sound file: truncated, stereo, wrong sampling rate
     │   └── ConfigError                a co-design configuration; lists every mistake at once
     ├── SetupError                 3   ngspice, libngspice or the PDK is missing
+    │   └── ClusterError               no scheduler answers, or no worker of it can be used
     ├── SimulationError            4   one evaluation failed; the run goes on
     ├── TrainingError              4   a loss is no number, or SPICE and model disagree
     └── StorageError               5   the study cannot be written (disk full, locked)
@@ -29,6 +30,7 @@ from enum import StrEnum
 
 __all__ = [
     "AudioError",
+    "ClusterError",
     "ConfigError",
     "DataError",
     "DeckError",
@@ -103,6 +105,10 @@ class SetupError(SpiceloopError):
     """A part that spiceloop needs is not installed; the message says how to get it."""
 
     exit_code = 3
+
+
+class ClusterError(SetupError):
+    """No Dask scheduler answers, it was lost, or none of its workers can be used."""
 
 
 class FailureKind(StrEnum):

@@ -21,6 +21,7 @@ __all__ = [
     "OutOption",
     "ProblemArgument",
     "ProblemOption",
+    "SchedulerOption",
     "SimulatorName",
     "SimulatorOption",
     "StudyOption",
@@ -69,6 +70,15 @@ ProblemArgument = Annotated[
 SimulatorOption = Annotated[
     SimulatorName,
     typer.Option("--simulator", help="In worker processes, or ngspice -b (slower, independent)."),
+]
+SchedulerOption = Annotated[
+    str,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Simulate on the Dask cluster at tcp://HOST:PORT, or of a scheduler file.",
+        show_default=False,
+    ),
 ]
 TimeoutOption = Annotated[
     float | None,
@@ -198,9 +208,10 @@ def _unknown(name: str, problem: Problem) -> str:
     return f"unknown parameter {name!r}{hint(name, free)}; parameters: {', '.join(free)}"
 
 
-def again_options(timeout: float | None, trust_deck: bool) -> tuple[str, ...]:
+def again_options(timeout: float | None, trust_deck: bool, scheduler: str = "") -> tuple[str, ...]:
     """Return the options of this run that the command to resume it needs too."""
     options = () if timeout is None else ("--timeout", f"{timeout:g}")
+    options = (*options, "--scheduler", scheduler) if scheduler else options
     return (*options, "--trust-deck") if trust_deck else options
 
 

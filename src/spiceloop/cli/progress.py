@@ -17,7 +17,7 @@ from spiceloop.cli.console import console, note
 from spiceloop.cli.scoreboard import Scoreboard
 from spiceloop.report.axes import shown
 from spiceloop.report.compare import change
-from spiceloop.study.events import Event, Thinking, TrialFinished
+from spiceloop.study.events import ClusterChanged, Event, Thinking, TrialFinished
 from spiceloop.study.trial import Trial
 
 __all__ = ["Progress"]
@@ -38,6 +38,8 @@ class Progress:
         self._ended_before = board.ended
         self._doing = "loading models and optimizer"
         self._last_failure = ""
+        self._running = 0
+        self._cluster: ClusterChanged | None = None
         self._live: Live | None = None
         self._volume = ""
         self._volume_again = 0.0  # monotonic time before which the hypervolume is not computed anew
@@ -69,7 +71,12 @@ class Progress:
             self._first_event = time.monotonic()
         if isinstance(event, Thinking):
             self._doing = "thinking"
+        elif isinstance(event, ClusterChanged):
+            self._cluster = event
+            if self._live is None or event.remark:
+                note(self._cluster_line(event))
         elif isinstance(event, TrialFinished):
+            self._running -= 1
             self.board.add(event.trial)
             self._measure()
             if event.trial.failure is not None:
@@ -78,8 +85,13 @@ class Progress:
             if self._live is None:
                 note(self._line(event.trial))
         else:
+            self._running += 1
             again = ", again" if event.again else ""
             self._doing = f"simulating trial {event.trial.number} ({event.trial.origin}{again})"
+
+    def _cluster_line(self, cluster: ClusterChanged) -> str:
+        size = f"cluster: {_count(cluster.workers, 'worker')}, {_count(cluster.threads, 'thread')}"
+        return f"{size}; {cluster.remark}" if cluster.remark else size
 
     def _line(self, trial: Trial) -> str:
         """One finished trial as one line of a log."""
@@ -115,6 +127,9 @@ class Progress:
             Text(self._doing, style="dim"),
         )
         parts: list[RenderableType] = [head, self._objectives(), self._counts()]
+        if self._cluster is not None:
+            running = _count(max(self._running, 0), "simulation")
+            parts.append(Text(f"{self._cluster_line(self._cluster)}; {running} in flight"))
         if self._last_failure:
             parts.append(Text(f"last failure: {self._last_failure}", style="yellow"))
         return Group(*parts)
@@ -159,6 +174,10 @@ class Progress:
             f"thinking {board.thinking_s:.0f} s, simulating {board.simulation_s:.0f} s",
         )
         return Text("   ".join(filter(None, parts)))
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _clock(seconds: float) -> str:

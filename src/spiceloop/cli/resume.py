@@ -12,6 +12,7 @@ from spiceloop.cli.arguments import (
     NoReportOption,
     OutOption,
     ProblemOption,
+    SchedulerOption,
     StudyOption,
     TimeoutOption,
     TrustOption,
@@ -34,8 +35,13 @@ def resume(
         typer.Option(help="Trials in all, the finished ones included.", show_default="as started"),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Simulations side by side.", show_default="as started")
+        int | None,
+        typer.Option(
+            help="Simulations side by side.",
+            show_default="as started, or all threads of the cluster",
+        ),
     ] = None,
+    scheduler: SchedulerOption = "",
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
     no_report: NoReportOption = False,
@@ -68,9 +74,10 @@ def resume(
             name=opened.study.name,
             trials=budget,
             workers=workers,
+            scheduler=scheduler,
             out=opened.out,
             on_event=progress.on_event,
             trust_deck=trust_deck,
         )
-    again = again_options(timeout, trust_deck)
+    again = again_options(timeout, trust_deck, scheduler)
     return Outcome(result, board, again, report=not no_report, json=json).tell()

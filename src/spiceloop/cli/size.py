@@ -11,6 +11,7 @@ from spiceloop.cli.arguments import (
     JsonOption,
     NoReportOption,
     ProblemArgument,
+    SchedulerOption,
     SimulatorName,
     SimulatorOption,
     TimeoutOption,
@@ -38,7 +39,12 @@ def size(
         ),
     ] = None,
     batch: Annotated[int, typer.Option(help="Designs the optimizer proposes at once.")] = 1,
-    workers: Annotated[int, typer.Option(help="Simulations side by side.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Simulations side by side.", show_default="1, or all threads of the cluster"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same designs (with one worker).")] = 0,
     optimizer: Annotated[
         str, typer.Option(help="How designs are proposed: ehvi, sobol, gpsampler, tpe or nsga2.")
@@ -59,6 +65,7 @@ def size(
     ] = None,
     name: Annotated[str, typer.Option(help="The study's name.", show_default="the problem's")] = "",
     simulator: SimulatorOption = SimulatorName.LIBRARY,
+    scheduler: SchedulerOption = "",
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
     no_report: NoReportOption = False,
@@ -67,7 +74,8 @@ def size(
     """Find better designs of a circuit by simulation; Ctrl-C leaves a study to be resumed."""
     at_least("--trials", trials, 1)
     at_least("--batch", batch, 1)
-    at_least("--workers", workers, 1)
+    if workers is not None:
+        at_least("--workers", workers, 1)
     at_least("--seed", seed, 0)
     if initial is None:
         initial = min(_INITIAL, trials)
@@ -96,13 +104,14 @@ def size(
             seed=seed,
             optimizer=optimizer,
             simulator=simulator.value,
+            scheduler=scheduler,
             out=out,
             study=study,
             name=name,
             on_event=progress.on_event,
             trust_deck=trust_deck,
         )
-    again = again_options(timeout, trust_deck)
+    again = again_options(timeout, trust_deck, scheduler)
     return Outcome(result, board, again, report=not no_report, json=json).tell()
 
 

@@ -15,11 +15,17 @@ from spiceloop.spec.evaluate import Evaluator
 from spiceloop.study.store import Study
 from spiceloop.study.trial import Failure, Trial
 
-__all__ = ["Crew", "LocalCrew", "outcome_of"]
+__all__ = ["Crew", "LocalCrew", "Outcome", "outcome_of"]
+
+Outcome = Mapping[str, float] | Failure  # an evaluation's metrics, or why there are none
 
 
 class Crew(Protocol):
     """Evaluates trials side by side and writes them to the study as they end."""
+
+    def hire(self, workers: int | None, simulator: str | Callable[[], Simulator]) -> None:
+        """Get ready for ``workers`` trials at once; ``simulator`` is a name or makes one."""
+        ...
 
     @property
     def has_room(self) -> bool:
@@ -36,7 +42,7 @@ class Crew(Protocol):
         ...
 
     def finished(self, wait_s: float | None) -> list[Trial]:
-        """Return trials that are on disk now; with None wait for at least one."""
+        """Return trials that are on disk now; with None wait for one, or for more room."""
         ...
 
     def dismiss(self) -> None:
@@ -44,15 +50,13 @@ class Crew(Protocol):
         ...
 
 
-def outcome_of(
-    evaluator: Evaluator, design: Mapping[str, float]
-) -> tuple[Mapping[str, float] | Failure, float]:
+def outcome_of(evaluator: Evaluator, design: Mapping[str, float]) -> tuple[Outcome, float]:
     """Evaluate a design; return its metrics or why there are none, and the seconds it took.
 
     Raises `SetupError` only: where it is raised no trial could succeed.
     """
     began = time.perf_counter()
-    outcome: Mapping[str, float] | Failure
+    outcome: Outcome
     try:
         outcome = evaluator.evaluate(design).metrics
     except SimulationError as e:
@@ -75,9 +79,10 @@ class LocalCrew:
         self.pool: ThreadPoolExecutor | None = None
         self.running: set[Future[Trial | None]] = set()
 
-    def hire(self, workers: int, simulator: str | Callable[[], Simulator]) -> None:
-        """Make the evaluators; ``simulator`` is a name or makes one."""
+    def hire(self, workers: int | None, simulator: str | Callable[[], Simulator]) -> None:
+        """Make the evaluators, by default one."""
         bench = self.study.bench
+        workers = workers or 1
         for _ in range(workers):
             evaluator = (
                 Evaluator(bench.problem, simulator, bench=bench)

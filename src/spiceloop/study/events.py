@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spiceloop.study.trial import Trial
 
-__all__ = ["Event", "OnEvent", "Thinking", "TrialFinished", "TrialStarted"]
+__all__ = ["ClusterChanged", "Event", "OnEvent", "Thinking", "TrialFinished", "TrialStarted"]
 
 
 @dataclass(frozen=True)
@@ -33,5 +33,14 @@ class TrialFinished:
     trial: Trial
 
 
-Event = Thinking | TrialStarted | TrialFinished
+@dataclass(frozen=True)
+class ClusterChanged:
+    """The cluster that evaluates has this many workers and threads now; ``remark`` may say why."""
+
+    workers: int
+    threads: int
+    remark: str = ""
+
+
+Event = Thinking | TrialStarted | TrialFinished | ClusterChanged
 OnEvent = Callable[[Event], None]

@@ -40,8 +40,9 @@ def run_study(
     initial: int,
     seed: int,
     batch: int = 1,
-    workers: int = 1,
+    workers: int | None = None,
     simulator: str | Callable[[], Simulator] = "ngspice-lib",
+    crew: Callable[[Study], Crew] = LocalCrew,
     on_event: OnEvent = lambda event: None,
     timeout: float | None = None,
 ) -> Ending:
@@ -49,33 +50,35 @@ def run_study(
 
     First the trials that a killed run left, then the start design, then what the optimizer asks
     for, ``batch`` at once; ``initial`` of them are quasi-random. ``simulator`` is a name or makes
-    one, once for each worker. ``timeout``, in seconds, ends the asking; what runs then is finished.
+    one, once for each worker. ``crew`` makes who evaluates; with ``workers`` None it has its usual
+    size. ``timeout``, in seconds, ends the asking; what runs then is finished.
     Ctrl-C ends the run at once: simulations are killed, their trials stay running ones, and the
     study can be resumed.
 
     Any failure of an evaluation is a failed trial. Raises `SetupError` where the simulator is
-    missing, `StorageError` where a result cannot be written, `StudyError` while another process
-    runs the study; in every case what was reported as finished is on disk.
+    missing or the cluster cannot be used, `StorageError` where a result cannot be written,
+    `StudyError` while another process runs the study; in every case what was reported as finished
+    is on disk.
     """
     for what, value, least in (
         ("trials", trials, 0),
         ("initial", initial, 0),
         ("batch", batch, 1),
-        ("workers", workers, 1),
+        ("workers", 1 if workers is None else workers, 1),
     ):
         if value < least:
             raise InputError(f"{what} = {value}: expected {least} or more")
     study.claim()
-    crew = LocalCrew(study)
+    team = crew(study)
     source = _Source(study, optimizer, trials, initial, seed, batch, on_event)
     deadline = math.inf if timeout is None else time.monotonic() + timeout
     try:
-        crew.hire(workers, simulator)
-        return _run(source, crew, on_event, deadline)
+        team.hire(workers, simulator)
+        return _run(source, team, on_event, deadline)
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
     finally:
-        crew.dismiss()
+        team.dismiss()
         with suppress(StorageError):  # the mark of a process that is gone does no harm
             study.release()
 
