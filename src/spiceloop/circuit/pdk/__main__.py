@@ -1,20 +1,21 @@
-"""``python -m spiceloop.circuit.pdk [binned]`` prints the folder of the SKY130 library.
+"""``python -m spiceloop.circuit.pdk [NAME [LIBRARY]]`` prints the folder of a model library.
 
-For ``NGSPICE_INPUT_DIR``, see `spiceloop.circuit.pdk.locate`.
+For ``NGSPICE_INPUT_DIR``, see `spiceloop.circuit.pdk.processes.sky130`.
 """
 
 from __future__ import annotations
 
 import sys
 
-from spiceloop.circuit.pdk.locate import locate_sky130
+from spiceloop.circuit.pdk.registry import get_pdk
 from spiceloop.errors import SpiceloopError
 
 
 def main() -> int:
-    """Print the folder; 3 and the way to install where there is none."""
+    """Print the folder of the SKY130 library or the one named; the exit code says what failed."""
+    name, library = [*sys.argv[1:3], "", ""][:2]
     try:
-        print(locate_sky130("binned" if "binned" in sys.argv[1:] else "continuous").parent)
+        print(get_pdk(name or "sky130", library=library).library_path.parent)
     except SpiceloopError as error:
         print(error, file=sys.stderr)
         return error.exit_code

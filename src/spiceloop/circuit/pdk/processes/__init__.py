@@ -1,0 +1,1 @@
+"""One file a process, each with a ``PROCESS``; `spiceloop.circuit.pdk.registry` finds them."""
