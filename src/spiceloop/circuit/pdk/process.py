@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from spiceloop.circuit.deck import Deck
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.pdk.base import Bin, CompileReport
 from spiceloop.circuit.pdk.die import Dies, refuse_random
-from spiceloop.circuit.pdk.die import DieModels, refuse_random
 from spiceloop.circuit.pdk.flatten import flatten
 from spiceloop.circuit.pdk.library import section_names
 from spiceloop.circuit.pdk.models import Models
@@ -93,10 +92,6 @@ class LibraryPdk:
         if self.process.switches is None:
             raise ProblemError(f"pdk {self.name} has no statistics to draw samples from")
         return Dies(self.library_path, self.corner, self.process.switches)
-
-    @lru_cache(maxsize=8)  # noqa: B019 - a PDK lives as long as the process
-    def _die(self, sample: Sample) -> DieModels:
-        return DieModels(self.models, sample)
 
     def devices(self) -> Sequence[str]:
         """Names of the devices in the library, sorted."""
