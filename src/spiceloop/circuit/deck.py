@@ -18,6 +18,7 @@ class Deck:
     was not compiled, a data file of a source) are relative to. ``files`` are further files, by
     name, that must stand in the run's own working folder before it starts. ``compat`` is the value
     of ngspice's ``ngbehavior`` ("" for ngspice's own default, "hsa" for the SKY130 libraries).
+    ``trusted``: commands were not vetted, and the simulator may write and start what they say.
     """
 
     text: str
@@ -25,3 +26,4 @@ class Deck:
     home: Path = field(default_factory=Path)
     files: Mapping[str, str] = field(default_factory=dict)
     compat: str = ""
+    trusted: bool = False

@@ -47,6 +47,7 @@ class Netlist:
     lines: tuple[Line, ...]
     cards: tuple[LogicalLine, ...] = field(repr=False)
     parameter_file: str | None = None
+    trusted: bool = False
 
     @classmethod
     def load(
@@ -80,7 +81,7 @@ class Netlist:
             )
         if not trust:
             vet(lines[0].text, cards, path.parent.resolve())
-        return cls(path, lines, cards, parameter_file)
+        return cls(path, lines, cards, parameter_file, trust)
 
     @property
     def title(self) -> str:
@@ -167,7 +168,7 @@ class Netlist:
             if index == 0 and temperature is not None:
                 # .temp wins over .options temp= wherever it stands; the last .temp wins.
                 text.append(f".temp {_number(TEMPERATURE, temperature)}")
-        return Deck("\n".join(text) + "\n", name=name, home=self.home)
+        return Deck("\n".join(text) + "\n", name=name, home=self.home, trusted=self.trusted)
 
     def _top_params(self) -> Iterator[LogicalLine]:
         for card in self.cards:

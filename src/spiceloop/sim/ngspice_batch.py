@@ -15,7 +15,7 @@ from pathlib import Path
 
 from spiceloop.circuit.deck import Deck
 from spiceloop.errors import SetupError
-from spiceloop.sim import diagnose
+from spiceloop.sim import diagnose, sandbox
 from spiceloop.sim.base import SimResult
 from spiceloop.sim.prepare import MAIN, prepare
 from spiceloop.sim.results import QUIT_COMMANDS, conclude, read_raw_tables, wanted_vectors
@@ -23,17 +23,8 @@ from spiceloop.sim.rundir import run_folder, setup_commands
 
 __all__ = ["NgspiceBatch"]
 
-# Between us and ngspice: a few lines that have the kernel kill it when we die (1 is
-# PR_SET_PDEATHSIG, which outlives exec). It acts on the death of the thread that started it,
-# which is the one that waits in `run`.
-_LAUNCH = """
-import ctypes, os, sys
-parent, program, deck = sys.argv[1:]
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
-if os.getppid() == int(parent):
-    os.execv(program, [program, "-b", deck])
-"""
+# Between us and ngspice: it is killed when we die, and confined to the run's folder.
+_LAUNCH = [sys.executable, "-I", "-S", sandbox.__file__]
 
 
 class NgspiceBatch:
@@ -76,7 +67,13 @@ class NgspiceBatch:
             with log.open("wb") as output:
                 # Its own process group, so that a time-out takes what the deck started along.
                 self._process = process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), program, MAIN],
+                    [
+                        *_LAUNCH,
+                        str(os.getpid()),
+                        program,
+                        MAIN,
+                        "" if deck.trusted else str(folder),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

@@ -99,6 +99,7 @@ class NgspiceLib:
         with run_folder(deck, script.files, self._folder) as folder:
             request = {
                 "folder": str(folder),
+                "confine": not deck.trusted,
                 "commands": [*setup_commands(deck), f"source {MAIN}"],
                 "vectors": sorted(wanted),
                 "probe": [m.lower() for m in measures if m.startswith("@")],

@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 from spiceloop.errors import SetupError
 from spiceloop.sim.libngspice import LibNgspice
+from spiceloop.sim.sandbox import Sandbox, kernel_support, limit
 from spiceloop.sim.vector_names import is_asked
 
 __all__ = ["main"]
@@ -72,11 +73,14 @@ class _Worker:
 
     def serve_one(self) -> NoReturn:
         """Child: read one request, run it, reply, end."""
+        sandbox = Sandbox()
         line = sys.stdin.buffer.readline()
         if not line:
             os._exit(_NO_MORE)
         request = json.loads(line)
         os.chdir(request["folder"])
+        if request["confine"]:
+            sandbox.enter(request["folder"])
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self.log.fd = os.open("log", flags, 0o600)
         # What C code prints past the callback belongs into the log too, not into the replies.
@@ -177,6 +181,8 @@ def main() -> NoReturn:
     banner = b"\n".join(worker.log.early).decode(errors="replace")
     os.write(reply_fd, json.dumps({"banner": banner}).encode() + b"\n")
     me = os.getpid()
+    limit()
+    kernel_support()
     gc.disable()  # a collection in a child would copy every page it touches
     while True:
         child = os.fork()
