@@ -45,9 +45,9 @@ class Evaluation:
     """What one design gave. ``metrics`` are the worst over the corners that were simulated.
 
     ``corners`` holds each of them by name, in the order in which they were simulated; ``measures``,
-    ``waves`` and ``decks`` are those of the typical corner, or of the first where that was not
-    simulated. ``simulations`` were run, ``saved`` were not needed because the design had failed.
-    ``failure`` says why the last corner gave nothing; `Evaluator.evaluate` raises it.
+    ``waves`` and ``decks`` are those of the first, which is the typical one unless asked otherwise.
+    ``simulations`` were run; ``saved`` were not needed, because the design had failed. ``failure``
+    says why the last corner gave nothing; `Evaluator.evaluate` raises it.
     """
 
     metrics: Mapping[str, float]

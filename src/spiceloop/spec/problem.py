@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from spiceloop.circuit.design_space import DesignSpace, Variable, did_you_mean
-from spiceloop.errors import DesignError
+from spiceloop.circuit.pdk.registry import get_process
+from spiceloop.errors import DesignError, ProblemError
 from spiceloop.numbers import Number
 from spiceloop.opt.base import Constraint, Goal, Task
 from spiceloop.spec.corners import Condition, Corner, Value, make_corners, mistakes_in
@@ -29,6 +33,7 @@ from spiceloop.spec.corners import Condition, Corner, Value, make_corners, mista
 __all__ = ["Metric", "Parameter", "PdkChoice", "Problem", "Testbench"]
 
 
+Numeric = TypeVar("Numeric", float, npt.NDArray[np.float64])
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
 
 
@@ -107,17 +112,18 @@ class Metric(_Model):
             )
         return self
 
-    def excesses(self, value: float) -> list[float]:
+    @property
+    def bounded(self) -> bool:
+        """Whether it is a constraint."""
+        return self.minimum is not None or self.maximum is not None
+
+    def excesses(self, value: Numeric) -> list[Numeric]:
         """How far a value lies beyond each bound, minimum first: relative to it (to 1 for 0)."""
         return [
             sign * (bound - value) / (abs(bound) or 1.0)
             for bound, sign in ((self.minimum, 1.0), (self.maximum, -1.0))
             if bound is not None
         ]
-
-    def excess(self, value: float) -> float | None:
-        """The larger of `excesses`, ≤ 0 where every bound is met; None without a bound."""
-        return max(self.excesses(value), default=None)
 
 
 class Testbench(_Model):
@@ -155,9 +161,30 @@ class PdkChoice(_Model):
     Decks that bring their own model cards need none.
     """
 
-    name: Literal["sky130"]
+    name: str
     corner: str = "tt"
-    library: Literal["continuous", "binned"] = "continuous"
+    library: str = Field("", validate_default=True)  # the PDK's usual one
+
+    @field_validator("name")
+    @classmethod
+    def _registered(cls, name: str) -> str:
+        try:
+            return get_process(name).name
+        except ProblemError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("library")
+    @classmethod
+    def _has(cls, library: str, info: ValidationInfo) -> str:
+        if "name" not in info.data:
+            return library
+        known = get_process(info.data["name"]).libraries
+        if library and library not in known:
+            raise ValueError(
+                f"pdk {info.data['name']} has no library {library!r}"
+                f"{did_you_mean(library, known)}; it has {', '.join(known)}"
+            )
+        return library or known[0]
 
 
 class Problem(_Model):
@@ -267,7 +294,7 @@ class Problem(_Model):
         constraints = tuple(
             Constraint(n, m.minimum, m.maximum, m.scale)
             for n, m in self.metrics.items()
-            if m.minimum is not None or m.maximum is not None
+            if m.bounded
         )
         return Task(self.space, goals, constraints, n_initial)
 

@@ -15,9 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from spiceloop.spec.problem import Metric, Problem
 
-__all__ = ["worst", "worst_corner"]
+__all__ = ["worst", "worst_corner", "worst_index"]
 
 
 def worst(
@@ -39,10 +42,32 @@ def worst(
 
 def worst_corner(metric: Metric, values: Mapping[str, float], typical: str) -> str:
     """Return the corner that decides a metric, of equal ones the first; empty where none does."""
-    excess = {c: e for c, v in values.items() if (e := metric.excess(v)) is not None}
-    if excess and (metric.goal is None or max(excess.values()) > 0):
-        return max(excess, key=lambda c: excess[c])
-    if metric.goal is not None:
-        sign = 1.0 if metric.goal == "minimize" else -1.0
-        return max(values, key=lambda c: sign * values[c], default="")
-    return typical if typical in values else ""
+    if len(values) == 1 and (metric.goal or metric.bounded):
+        return next(iter(values))
+    names = list(values)
+    row = np.array([[values[n] for n in names]])
+    index = int(worst_index(metric, row, names.index(typical) if typical in names else None)[0])
+    return names[index] if index >= 0 else ""
+
+
+def worst_index(
+    metric: Metric, values: npt.NDArray[np.float64], typical: int | None
+) -> npt.NDArray[np.intp]:
+    """Return for each row of ``values``, shape (n, corners), the column that decides the metric.
+
+    NaN stands for a corner that was not simulated. −1 where no corner decides: all are NaN, or the
+    metric is of kind 4 and the column ``typical`` is.
+    """
+    seen = np.isfinite(values)
+    if not metric.goal and not metric.bounded:
+        index = np.full(len(values), -1 if typical is None else typical)
+        return (
+            np.where(seen[:, index[0]], index, -1) if len(index) and typical is not None else index
+        )
+    key = values if metric.goal == "minimize" else -values
+    if metric.bounded:
+        excess = np.where(seen, np.max(metric.excesses(values), axis=0), -np.inf)
+        missed = excess.max(axis=1, initial=-np.inf) > 0
+        key = np.where(missed[:, None], excess, key) if metric.goal else excess
+    index = np.where(seen, key, -np.inf).argmax(axis=1)
+    return np.where(seen.any(axis=1), index, -1)

@@ -13,11 +13,9 @@ from spiceloop.errors import SetupError, SimulationError
 from spiceloop.sim.base import Simulator
 from spiceloop.spec.evaluate import Evaluator
 from spiceloop.study.store import Study
-from spiceloop.study.trial import Failure, Trial
+from spiceloop.study.trial import Failure, Outcome, Plan, Trial
 
-__all__ = ["Crew", "LocalCrew", "Outcome", "outcome_of"]
-
-Outcome = Mapping[str, float] | Failure  # an evaluation's metrics, or why there are none
+__all__ = ["Crew", "LocalCrew", "outcome_of"]
 
 
 class Crew(Protocol):
@@ -50,22 +48,41 @@ class Crew(Protocol):
         ...
 
 
-def outcome_of(evaluator: Evaluator, design: Mapping[str, float]) -> tuple[Outcome, float]:
+def outcome_of(
+    evaluator: Evaluator, design: Mapping[str, float], plan: Plan | None = None
+) -> tuple[Outcome, float]:
     """Evaluate a design; return its metrics or why there are none, and the seconds it took.
 
-    Raises `SetupError` only: where it is raised no trial could succeed.
+    ``plan`` says in which order the corners are simulated; all of them without one. Raises
+    `SetupError` only: where it is raised no trial could succeed.
     """
     began = time.perf_counter()
-    outcome: Outcome
     try:
-        outcome = evaluator.evaluate(design).metrics
-    except SimulationError as e:
-        outcome = Failure(e.kind.value, e.message, e.line, e.deck, e.analysis)
+        corners = {c.name: c for c in evaluator.bench.corners}
+        found = evaluator.attempt(
+            design,
+            [corners[name] for name in plan.order] if plan else None,
+            early_stop=plan is not None and plan.early_stop,
+        )
+        outcome = Outcome(
+            found.metrics,
+            _failure(found.failure) if found.failure else None,
+            {name: dict(at.metrics) for name, at in found.corners.items()},
+            found.simulations,
+            found.saved,
+        )
     except SetupError:
         raise
+    except SimulationError as e:
+        outcome = Outcome(failure=_failure(e))
     except Exception as e:
-        outcome = Failure("error", f"{type(e).__name__}: {e}")
+        outcome = Outcome(failure=Failure("error", f"{type(e).__name__}: {e}"))
     return outcome, time.perf_counter() - began
+
+
+def _failure(error: SimulationError) -> Failure:
+    e = error
+    return Failure(e.kind.value, e.message, e.line, e.deck, e.analysis, e.corner)
 
 
 class LocalCrew:
@@ -129,9 +146,9 @@ class LocalCrew:
     def _work(self, trial: Trial) -> Trial | None:
         evaluator = self.free.get()
         try:
-            outcome, seconds = outcome_of(evaluator, trial.design)
+            outcome, seconds = outcome_of(evaluator, trial.design, trial.plan)
         finally:
             self.free.put(evaluator)
-        if self.stopping.is_set() and isinstance(outcome, Failure):
+        if self.stopping.is_set() and outcome.failure is not None:
             return None  # it failed because it was killed; it stays a running trial
         return self.study.finish(trial.number, outcome, simulation_s=seconds)

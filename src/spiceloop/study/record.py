@@ -10,7 +10,8 @@ import numpy as np
 
 from spiceloop.opt.base import History
 from spiceloop.spec.problem import Problem
-from spiceloop.study.trial import Failure, Origin, Trial, TrialState
+from spiceloop.study.skipped import estimated
+from spiceloop.study.trial import Failure, Origin, Plan, Trial, TrialState
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -61,6 +62,9 @@ def from_frozen(frozen: FrozenTrial) -> Trial | None:
     state = states[frozen.state]
     done = state is TrialState.DONE
     failure = attrs.get("failure") if state is TrialState.FAILED else None
+    ended = state is not TrialState.RUNNING
+    plan = attrs.get("plan")  # only of a problem with corners, and so is the next
+    simulated = attrs.get("simulated", {}) if ended else {}
     return Trial(
         frozen.number,
         state,
@@ -69,8 +73,12 @@ def from_frozen(frozen: FrozenTrial) -> Trial | None:
         dict(attrs["metrics"]) if done else {},
         dict(attrs["violations"]) if done else {},
         rebuild(Failure, failure) if failure else None,
-        0.0 if state is TrialState.RUNNING else attrs["simulation_s"],
+        attrs["simulation_s"] if ended else 0.0,
         attrs["thinking_s"],
+        simulated.get("corners", {}),
+        simulated.get("simulations", 0),
+        simulated.get("saved", 0),
+        Plan(tuple(plan["order"]), plan["early_stop"]) if plan else None,
     )
 
 
@@ -85,16 +93,25 @@ def queued(frozen: Sequence[FrozenTrial]) -> tuple[dict[str, float], ...]:
 def history_of(
     problem: Problem, trials: Sequence[Trial], waiting: Sequence[dict[str, float]] = ()
 ) -> History:
-    """Return what an optimizer may know of these trials; ``waiting`` designs count as pending."""
+    """Return what an optimizer may know of these trials; ``waiting`` designs count as pending.
+
+    Of a design that failed before every corner was simulated it is told what `estimated` says.
+    """
     space = problem.space
     names = tuple(problem.metrics)
     finished = [t for t in trials if t.state is not TrialState.RUNNING]
     pending = [t.design for t in trials if t.state is TrialState.RUNNING] + list(waiting)
+    guesses = estimated(problem, finished)
     start = [i for i, t in enumerate(finished) if t.origin is Origin.START]
     return History(
         x=np.array([space.to_unit(t.design) for t in finished]).reshape(-1, len(space)),
         metrics=np.array(
-            [[t.metrics.get(n, np.nan) for n in names] for t in finished], dtype=float
+            [
+                [found.get(n, np.nan) for n in names]
+                for t in finished
+                for found in [guesses.get(t.number, t.metrics)]
+            ],
+            dtype=float,
         ).reshape(-1, len(names)),
         metric_names=names,
         failed=np.array([t.state is TrialState.FAILED for t in finished], dtype=bool),

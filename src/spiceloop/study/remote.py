@@ -18,8 +18,9 @@ from typing import Any
 from spiceloop.errors import SetupError, SpiceloopError
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.evaluate import Evaluator
-from spiceloop.study.crew import Outcome, outcome_of
+from spiceloop.study.crew import outcome_of
 from spiceloop.study.parcel import Parcel, missing_libraries, surroundings, unpack
+from spiceloop.study.trial import Outcome, Plan
 
 __all__ = ["Answer", "Refusal", "perform"]
 
@@ -64,7 +65,9 @@ _lock = threading.Lock()
 _watching = False
 
 
-def perform(parcel: Parcel, design: Mapping[str, float]) -> Answer | Refusal:
+def perform(
+    parcel: Parcel, design: Mapping[str, float], plan: Plan | None = None
+) -> Answer | Refusal:
     """Evaluate a design; the task that a client submits."""
     from distributed import get_worker
 
@@ -74,7 +77,7 @@ def perform(parcel: Parcel, design: Mapping[str, float]) -> Answer | Refusal:
     try:
         station, evaluator = _hire(parcel, task, worker)
         try:
-            outcome, seconds = outcome_of(evaluator, design)
+            outcome, seconds = outcome_of(evaluator, design, plan)
         finally:
             _release(station, task)
     except (SpiceloopError, OSError) as error:

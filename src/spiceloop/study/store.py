@@ -3,7 +3,8 @@
 Optuna's own tools see an ordinary study: distributions, objective values in natural units with
 their directions, metric names, constraints (≤ 0 is met), failed trials as FAIL. What is ours
 stands in attributes: ``spiceloop`` of the study (its settings), and of each trial
-``origin``, ``metrics``, ``violations``, ``failure``, ``simulation_s``, ``thinking_s``.
+``origin``, ``metrics``, ``violations``, ``failure``, ``simulation_s``, ``thinking_s``; of a problem
+with corners also ``plan`` and ``simulated``.
 
 A trial is created together with its design in one transaction, and it is finished by its state,
 written last. A process killed between the two leaves it RUNNING, and a resumed run evaluates the
@@ -33,8 +34,9 @@ from spiceloop.study.record import (
     queued,
     rebuild,
 )
+from spiceloop.study.skipped import plan_for
 from spiceloop.study.storage import open_storage, safe_url, storage_errors
-from spiceloop.study.trial import Failure, Origin, Trial, TrialState
+from spiceloop.study.trial import Failure, Origin, Outcome, Trial, TrialState
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -249,16 +251,25 @@ class Study:
         from optuna.trial import create_trial
 
         with self._lock, storage_errors(self.url):
+            plan = plan_for(self.bench.problem, self._trials)
+            attrs = {"origin": origin.value, "thinking_s": thinking_s}
             fresh = create_trial(
                 state=OptunaState.RUNNING,
                 params=dict(design),
                 distributions=distributions(self.bench.problem),
-                user_attrs={"origin": origin.value, "thinking_s": thinking_s},
+                user_attrs={**attrs, "plan": asdict(plan)} if plan else attrs,
                 system_attrs={BATCH: [dict(d) for d in rest]} if rest else {},
             )
             trial_id = self._storage.create_new_trial(self._id, fresh)
             number = self._storage.get_trial_number_from_id(trial_id)
-            trial = Trial(number, TrialState.RUNNING, origin, dict(design), thinking_s=thinking_s)
+            trial = Trial(
+                number,
+                TrialState.RUNNING,
+                origin,
+                dict(design),
+                thinking_s=thinking_s,
+                plan=plan,
+            )
             self._trials.append(trial)
             self._ids[number] = trial_id
             self._queued = tuple(dict(d) for d in rest) if rest else self._queued[1:]
@@ -267,11 +278,13 @@ class Study:
     def finish(
         self,
         number: int,
-        outcome: Mapping[str, float] | Failure,
+        outcome: Outcome | Mapping[str, float] | Failure,
         *,
         simulation_s: float,
     ) -> Trial:
         """Write what became of a running trial: its metrics, or why it failed.
+
+        Metrics or a failure alone stand for an `Outcome` without corners.
 
         When this returns the trial is on disk. Raises `StorageError` if it cannot be written; the
         trial is then still a running one, to be evaluated again.
@@ -279,17 +292,35 @@ class Study:
         from optuna.trial import TrialState as OptunaState
 
         problem = self.bench.problem
+        if isinstance(outcome, Failure):
+            outcome = Outcome(failure=outcome)
+        elif not isinstance(outcome, Outcome):
+            outcome = Outcome(outcome)
         with self._lock, storage_errors(self.url):
             index = next(i for i, t in enumerate(self._trials) if t.number == number)
             put = partial(self._storage.set_trial_user_attr, self._ids[number])
             put("simulation_s", simulation_s)
             trial = replace(self._trials[index], simulation_s=simulation_s)
-            if isinstance(outcome, Failure):
-                put("failure", asdict(outcome))
-                trial = replace(trial, state=TrialState.FAILED, failure=outcome)
+            if trial.plan is not None:
+                corners = {c: dict(metrics) for c, metrics in outcome.corners.items()}
+                counts = {"simulations": outcome.simulations, "saved": outcome.saved}
+                put("simulated", {"corners": corners, **counts})
+                trial = replace(
+                    trial,
+                    corners=corners,
+                    simulations=outcome.simulations,
+                    saved=outcome.saved,
+                )
+            if outcome.failure is not None:
+                put("failure", asdict(outcome.failure))
+                trial = replace(trial, state=TrialState.FAILED, failure=outcome.failure)
                 state, values = OptunaState.FAIL, None
             else:
-                metrics = {name: float(outcome[name]) for name in problem.metrics}
+                metrics = {
+                    name: float(outcome.metrics[name])
+                    for name in problem.metrics
+                    if name in outcome.metrics
+                }
                 violations = problem.violations(metrics)
                 put("metrics", metrics)
                 put("violations", violations)

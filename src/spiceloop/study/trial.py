@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Failure", "Origin", "Trial", "TrialState"]
+__all__ = ["Failure", "Origin", "Outcome", "Plan", "Trial", "TrialState"]
 
 
 class TrialState(StrEnum):
@@ -34,11 +34,43 @@ class Failure:
     line: str = ""
     deck: str = ""
     analysis: str = ""
+    corner: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """In which order a trial's corners are simulated, by name, and whether a design that has failed
+    at one skips the rest.
+    """
+
+    order: tuple[str, ...]
+    early_stop: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation gave: metrics, or why there are none.
+
+    ``metrics`` are the worst over ``corners`` (corner → metric → value, as simulated). Of the
+    simulations that all corners take, ``simulations`` were run and ``saved`` were skipped, because
+    the design had failed already.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    corners: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    simulations: int = 0
+    saved: int = 0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One design and what became of it. Numbers are SI floats; metrics empty unless DONE."""
+    """One design and what became of it. Numbers are SI floats; metrics empty unless DONE.
+
+    Of a problem with corners, ``metrics`` are the worst over those that were simulated;
+    ``corners`` holds each (corner → metric → value). Where ``saved`` > 0 the design is known to
+    fail, and its metrics would be no better at the corners that were skipped.
+    """
 
     number: int
     state: TrialState
@@ -49,6 +81,10 @@ class Trial:
     failure: Failure | None = None
     simulation_s: float = 0.0
     thinking_s: float = 0.0
+    corners: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    simulations: int = 0
+    saved: int = 0
+    plan: Plan | None = None
 
     @property
     def feasible(self) -> bool:

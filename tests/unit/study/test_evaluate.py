@@ -172,7 +172,7 @@ def test_a_geometry_outside_the_models_is_a_failed_trial_that_keeps_its_cause(be
         def compile(self, deck, *, sample=None):
             raise DesignError("w1 = 0.253 µm is outside every bin")
 
-    object.__setattr__(bench, "pdk", Narrow())
+    object.__setattr__(bench, "pdk_at", lambda corner: Narrow())
     with (
         Evaluator(bench.problem, bench=bench, engine=forced()) as evaluator,
         pytest.raises(SimulationError, match="outside every bin") as caught,
