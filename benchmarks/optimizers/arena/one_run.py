@@ -1,0 +1,82 @@
+"""One competitor on one problem with one seed, in a process of its own.
+
+    python -m arena.one_run PROBLEM COMPETITOR BUDGET SEED LIMIT FILE     # started by run.py
+
+``LIMIT`` is in seconds: a run that takes longer ends after the evaluation under way. What there is
+is written every few seconds, so a run whose process is killed leaves its evaluations behind.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from arena.budget import Budget
+from arena.competitors import make_competitor
+from arena.problems import ArenaProblem
+from arena.record import Record
+
+__all__ = ["run_one"]
+
+_WRITE_EVERY = 10.0  # seconds
+UNFINISHED = "killed"
+
+
+def run_one(
+    problem: ArenaProblem, competitor: str, budget: Budget, seed: int, limit: float, file: Path
+) -> Record:
+    """Run until the budget or the limit is used up, and write the record."""
+    space = problem.task.space
+    rows, thinking, simulation = [], [], []
+    about = {"problem": problem.name, "competitor": competitor, "seed": seed, "budget": str(budget)}
+
+    def record(stopped: str) -> Record:
+        shape = (len(rows), len(problem.metric_names))
+        return Record(
+            np.array(rows).reshape(shape), np.array(thinking), np.array(simulation), stopped
+        )
+
+    with problem.evaluator() as evaluate:
+        # Loading models and libraries is nobody's thinking.
+        evaluate(space.from_unit(np.full(len(space), 0.5)))
+        began = time.perf_counter()
+        player = make_competitor(competitor, problem, seed)
+        setting_up = time.perf_counter() - began
+        began = written = time.perf_counter()
+        used, stopped = 0.0, ""
+        while len(rows) < budget.simulations and used < budget.seconds and not stopped:
+            t0 = time.perf_counter()
+            design = space.from_unit(np.clip(player.ask(), 0.0, 1.0))
+            t1 = time.perf_counter()
+            row = np.array(problem.row(evaluate(design)))
+            t2 = time.perf_counter()
+            player.tell(space.to_unit(design), row)
+            t3 = time.perf_counter()
+            rows.append(row)
+            thinking.append(t1 - t0 + t3 - t2)
+            simulation.append(t2 - t1)
+            used = t3 - began
+            if used > limit:
+                stopped = f"limit of {limit:g} s"
+            if t3 - written > _WRITE_EVERY:
+                record(UNFINISHED).write(file, problem, about)
+                written = time.perf_counter()
+        player.close()
+    final = record(stopped)
+    final.write(file, problem, {**about, "setting_up_s": round(setting_up, 3)})
+    return final
+
+
+if __name__ == "__main__":
+    name, competitor, budget, seed, limit, file = sys.argv[1:]
+    run_one(
+        ArenaProblem.load(name),
+        competitor,
+        Budget.parse(budget),
+        int(seed),
+        float(limit),
+        Path(file),
+    )

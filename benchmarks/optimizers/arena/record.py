@@ -1,0 +1,115 @@
+"""One run on disk: what every evaluation gave and what it cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arena.budget import Budget
+from arena.problems import ArenaProblem
+from spiceloop.opt.base import Floats
+
+__all__ = ["Record", "environment", "run_file"]
+
+_PACKAGES = ("spiceloop", "botorch", "gpytorch", "torch", "optuna", "pymoo", "moocore", "numpy")
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Record:
+    """Rows are evaluations in order. ``stopped`` says why a run is shorter than its budget."""
+
+    rows: Floats  # (n, m), NaN where the simulation failed
+    thinking_s: Floats  # (n,), asking and telling
+    simulation_s: Floats  # (n,)
+    stopped: str = ""
+
+    @property
+    def ended(self) -> Floats:
+        """Seconds of wall clock from the beginning to the end of each evaluation."""
+        return np.asarray(np.cumsum(self.thinking_s + self.simulation_s))
+
+    def enough_for(self, budget: Budget) -> bool:
+        """Whether the run holds as much as the budget allows, or will never hold more."""
+        if self.stopped:
+            return True
+        if budget.timed:
+            return len(self.rows) > 0 and bool(self.ended[-1] >= budget.seconds)
+        return len(self.rows) >= budget.simulations
+
+    def within(self, budget: Budget) -> slice:
+        """Return the evaluations that a budget allows."""
+        if budget.timed:
+            return slice(0, int(np.searchsorted(self.ended, budget.seconds, side="right")))
+        return slice(0, int(budget.simulations))
+
+    def write(self, file: Path, problem: ArenaProblem, about: dict[str, Any]) -> None:
+        """Write atomically, six digits a number."""
+        lines = [
+            json.dumps([_short(v) for v in (*row, think, simulate)])
+            for row, think, simulate in zip(
+                self.rows, self.thinking_s, self.simulation_s, strict=True
+            )
+        ]
+        head = {**about, "stopped": self.stopped, "environment": environment()}
+        head["columns"] = [*problem.metric_names, "thinking_s", "simulation_s"]
+        text = json.dumps(head, indent=1)[:-2] + ',\n "evaluations": [\n  '
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".part")
+        temporary.write_text(text + ",\n  ".join(lines) + "\n ]\n}\n")
+        temporary.replace(file)
+
+    @classmethod
+    def read(cls, file: Path, problem: ArenaProblem) -> Record:
+        """Read a run; raises `ValueError` where the problem has other metrics by now."""
+        found = json.loads(file.read_text())
+        if found["columns"][:-2] != list(problem.metric_names):
+            raise ValueError(f"{file}: of an earlier {problem.name}; delete it to run it again")
+        values = np.array(
+            [[np.nan if v is None else v for v in row] for row in found["evaluations"]], dtype=float
+        ).reshape(-1, len(found["columns"]))
+        return cls(values[:, :-2], values[:, -2], values[:, -1], found["stopped"])
+
+
+def run_file(results: Path, problem: str, competitor: str, timed: bool, seed: int) -> Path:
+    """Return where a run is kept. Runs of all budgets in simulations are one run, the longest."""
+    return results / problem / f"{competitor}{'-timed' if timed else ''}-{seed}.json"
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, machine and date."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "versions": versions,
+    }
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _short(value: float) -> float | None:
+    return None if not np.isfinite(value) else float(f"{value:.{_DIGITS}g}")

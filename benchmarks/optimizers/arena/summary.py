@@ -1,0 +1,141 @@
+"""The table and the figure of all runs there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from arena import measures, problems
+from arena.budget import Budget
+from arena.competitors import COMPETITORS
+from arena.one_run import UNFINISHED
+from arena.problems import ArenaProblem
+from arena.record import Record, run_file
+from spiceloop.opt.base import Floats
+
+__all__ = ["Run", "collect", "draw", "table"]
+
+OURS = "ehvi"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A record with its hypervolume after each evaluation."""
+
+    record: Record
+    trace: Floats
+    feasible: np.ndarray
+
+
+Runs = dict[tuple[str, str, bool], list[Run]]  # by problem, competitor, timed
+
+
+def collect(results: Path) -> Runs:
+    """Read every run below a folder; those whose process was killed are left out."""
+    found: Runs = {}
+    for name in problems.names():
+        problem = ArenaProblem.load(name)
+        for competitor in COMPETITORS:
+            for timed in (False, True):
+                pattern = run_file(results, name, competitor, timed, 0).name
+                files = (results / name).glob(pattern.replace("-0.json", "-[0-9]*.json"))
+                for file in sorted(files):
+                    record = Record.read(file, problem)
+                    if record.stopped == UNFINISHED:
+                        continue
+                    ok = problem.feasible(record.rows)
+                    trace = measures.hypervolume_trace(problem.losses(record.rows), ok)
+                    found.setdefault((name, competitor, timed), []).append(Run(record, trace, ok))
+    return found
+
+
+def table(runs: Runs, budgets: Sequence[Budget]) -> str:
+    """Return a Markdown table: one block a problem, one row a competitor and budget."""
+    lines = [
+        "| problem | budget | competitor | seeds | hypervolume | first feasible | to best peer's "
+        "| no. feasible | failed % | thinking s | simulation s |",
+        "|" + "---|" * 11,
+    ]
+    for name in dict.fromkeys(key[0] for key in runs):
+        for budget in budgets:
+            group = {
+                c: [r for r in runs[name, c, budget.timed] if r.record.enough_for(budget)]
+                for c in COMPETITORS
+                if (name, c, budget.timed) in runs
+            }
+            group = {c: found for c, found in group.items() if found}
+            ends = {c: [_final(r, budget) for r in found] for c, found in group.items()}
+            goal = max(
+                (measures.quartiles(v)[1] for c, v in ends.items() if c != OURS), default=0.0
+            )
+            for c, found in group.items():
+                cells = [name, str(budget), c, str(len(found)), _spread(ends[c])]
+                cuts = [r.record.within(budget) for r in found]
+                pairs = list(zip(found, cuts, strict=True))
+                cells.append(_spread([measures.first_feasible(r.feasible[s]) for r, s in pairs]))
+                cells.append(_spread([measures.simulations_to(r.trace[s], goal) for r, s in pairs]))
+                cells.append(_spread([float(r.feasible[s].sum()) for r, s in pairs]))
+                failed = [100 * float(np.isnan(r.record.rows[s, 0]).mean()) for r, s in pairs]
+                cells.append(_spread(failed))
+                cells.append(_spread([float(r.record.thinking_s[s].mean()) for r, s in pairs]))
+                cells.append(_spread([float(r.record.simulation_s[s].mean()) for r, s in pairs]))
+                lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _final(run: Run, budget: Budget) -> float:
+    trace = run.trace[run.record.within(budget)]
+    return float(trace[-1]) if len(trace) else 0.0
+
+
+def _spread(values: Sequence[float]) -> str:
+    low, middle, high = measures.quartiles(values)
+    return f"{_show(middle)} ({_show(low)} … {_show(high)})"
+
+
+def _show(value: float) -> str:
+    return "never" if np.isinf(value) else f"{value:.3g}"
+
+
+def draw(runs: Runs, file: Path) -> None:
+    """Hypervolume against simulations, and against seconds: median and quartiles over the seeds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = list(dict.fromkeys(key[0] for key in runs))
+    figure, axes = plt.subplots(
+        2, len(names), figsize=(3.6 * len(names), 6.4), squeeze=False, layout="constrained"
+    )
+    colours = {c: f"C{i}" for i, c in enumerate(COMPETITORS)}
+    for (name, competitor, timed), found in runs.items():
+        top, bottom = axes[:, names.index(name)]
+        if not timed:
+            n = min(len(r.trace) for r in found)
+            _band(top, np.arange(1, n + 1), [r.trace[:n] for r in found], competitor, colours)
+        seconds = np.geomspace(1.0, max(r.record.ended[-1] for r in found), 100)
+        if timed or (name, competitor, True) not in runs:
+            curves = [
+                np.array([measures.value_at(r.trace, r.record.ended, s) for s in seconds])
+                for r in found
+            ]
+            _band(bottom, seconds, curves, competitor, colours)
+    for j, name in enumerate(names):
+        axes[0, j].set(title=name, xlabel="simulations")
+        axes[1, j].set(xlabel="seconds", xscale="log")
+    for row in axes:
+        row[0].set_ylabel("feasible hypervolume")
+    axes[0, 0].legend(fontsize="small")
+    figure.savefig(file, dpi=130)
+    plt.close(figure)
+
+
+def _band(ax, x, curves, competitor, colours):  # type: ignore[no-untyped-def]
+    low, middle, high = np.quantile(np.array(curves), [0.25, 0.5, 0.75], axis=0)
+    width = 2.2 if competitor == OURS else 1.2
+    ax.plot(x, middle, color=colours[competitor], label=competitor, lw=width)
+    ax.fill_between(x, low, high, color=colours[competitor], alpha=0.12, lw=0)

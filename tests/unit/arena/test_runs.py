@@ -1,0 +1,119 @@
+"""Tiny runs of the arena: every competitor keeps the protocol, a run survives its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arena import summary
+from arena.budget import Budget
+from arena.competitors import COMPETITORS, make_competitor
+from arena.one_run import run_one
+from arena.problems import FOLDER, ArenaProblem, names
+from arena.record import Record, run_file
+from spiceloop.spec.evaluate import Evaluator
+from spiceloop.spec.load import load_problem
+from spiceloop.units import parse_spice
+
+pytest.importorskip("moocore")
+HERE = [c for c in COMPETITORS if c != "ax"]  # Ax has an environment of its own
+
+
+@pytest.fixture(autouse=True)
+def _pymoo(request: pytest.FixtureRequest) -> None:
+    if "pymoo" in request.node.name:
+        pytest.importorskip("pymoo")
+
+
+@pytest.mark.parametrize("competitor", HERE)
+def test_every_competitor_repeats_itself_and_survives_failures(competitor: str) -> None:
+    problem = ArenaProblem.load("czdt1")
+    d, m = len(problem.task.space), len(problem.metric_names)
+    asked = []
+    for _ in range(2):
+        player = make_competitor(competitor, problem, seed=3)
+        points = []
+        for i in range(12):
+            x = player.ask()
+            assert x.shape == (d,)
+            assert ((x >= 0) & (x <= 1)).all()
+            points.append(x)
+            failed = i in (1, 4)
+            row = np.full(m, np.nan) if failed else np.array([x[0], 1 - x[1], 0.5 - x[2]])
+            player.tell(x, row)
+        player.close()
+        asked.append(np.array(points))
+    assert asked[0] == pytest.approx(asked[1], abs=1e-6)
+    assert len(np.unique(asked[0].round(9), axis=0)) == 12
+
+
+def test_spiceloop_and_the_samplers_begin_with_the_same_points() -> None:
+    problem = ArenaProblem.load("czdt1")
+    first = [make_competitor(c, problem, seed=1).ask() for c in ("ehvi", "tpe", "gpsampler")]
+    assert first[0] == pytest.approx(first[1])
+    assert first[0] == pytest.approx(first[2])
+
+
+def test_a_run_is_read_back_as_it_was_and_summarised(tmp_path: Path) -> None:
+    problem = ArenaProblem.load("czdt1")
+    for seed in range(2):
+        file = run_file(tmp_path, "czdt1", "sobol", False, seed)
+        record = run_one(problem, "sobol", Budget.parse("20"), seed, 100.0, file)
+        again = Record.read(file, problem)
+        assert again.rows == pytest.approx(record.rows, rel=1e-5)
+        assert again.thinking_s == pytest.approx(record.thinking_s, rel=1e-5)
+        assert again.stopped == ""
+    runs = summary.collect(tmp_path)
+    assert len(runs["czdt1", "sobol", False]) == 2
+    text = summary.table(runs, [Budget.parse("20"), Budget.parse("21")])
+    assert len(text.splitlines()) == 3  # nothing has 21
+    summary.draw(runs, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def test_a_run_in_seconds_and_one_over_its_limit_end(tmp_path: Path) -> None:
+    problem = ArenaProblem.load("czdt1")
+    timed = run_one(problem, "sobol", Budget.parse("0.2s"), 0, 100.0, tmp_path / "a.json")
+    assert timed.enough_for(Budget.parse("0.2s")) or timed.ended[-1] == pytest.approx(0.2, abs=0.1)
+    assert len(timed.rows) >= 2
+    limited = run_one(problem, "sobol", Budget.parse("100000"), 0, 0.2, tmp_path / "b.json")
+    assert "limit" in limited.stopped
+    assert Record.read(tmp_path / "b.json", problem).enough_for(Budget.parse("100000"))
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_problem_loads(name: str) -> None:
+    problem = ArenaProblem.load(name)
+    assert set(problem.worst) == {g.metric for g in problem.task.goals}
+    assert {g.scale for g in problem.task.goals} <= {"log", "linear"}  # one meaning for everyone
+
+
+@pytest.mark.ngspice
+@pytest.mark.pdk
+@pytest.mark.parametrize("name", ["folded_cascode", "ldo"])
+def test_a_feasible_design_exists_inside_the_bounds(name: str) -> None:
+    """The design in the folder's ``design_var.inc``, which no competitor is told."""
+    problem = load_problem(FOLDER / name / "problem.yaml")
+    words = [
+        word
+        for line in (FOLDER / name / "design_var.inc").read_text().splitlines()
+        if line.startswith(".param")
+        for word in line.split()[1:]
+    ]
+    design = {k: parse_spice(v) for k, v in (word.split("=") for word in words)}
+    problem.space.check(design)
+    with Evaluator(problem) as evaluator:
+        metrics = dict(evaluator.evaluate(design).metrics)
+    assert problem.violations(metrics) == {}
+    arena = ArenaProblem.load(name)
+    assert arena.feasible(np.array([arena.row(metrics)])).all()
+
+
+def test_the_folded_cascode_is_as_hard_as_the_arena_says() -> None:
+    task = ArenaProblem.load("folded_cascode").task
+    assert len(task.space) >= 20
+    assert all(v.grid > 0 for v in task.space.variables)
+    assert len(task.constraints) >= 25
+    assert sum(c.metric.startswith("margin") for c in task.constraints) >= 12
