@@ -74,5 +74,5 @@ $(VENV)/.run: pyproject.toml constraints.txt | system $(VENV)/bin/python
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "installing what the tests need into $(VENV) (once)"
-	$(PIP) -e '.[dev,oracle,dashboard,docs,onnx]'
+	$(PIP) -e '.[dev,oracle,arena,dashboard,docs,onnx]'
 	@touch $@
