@@ -245,7 +245,8 @@ def test_threads_write_at_the_same_time(bench, url):
     assert [t.simulation_s for t in again.trials] == list(range(12))
 
 
-def test_a_study_that_a_live_process_runs_is_left_alone(bench, url):
+def test_a_study_that_a_live_process_runs_is_left_alone_where_it_cannot_be_shared(bench, tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
     study = Study.create(bench, url, Settings())
     code = (
         "import sys, json\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from spiceloop.opt.base import History
+from spiceloop.opt.base import Floats, History
 from spiceloop.spec.problem import Problem
 from spiceloop.study.skipped import estimated
 from spiceloop.study.trial import Failure, Origin, Plan, Trial, TrialState
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-__all__ = ["BATCH", "distributions", "from_frozen", "history_of", "queued", "rebuild"]
+__all__ = ["BATCH", "distributions", "from_frozen", "history_of", "rebuild"]
 
 BATCH = "spiceloop:batch"  # system attribute: the rest of a batch, on its first trial
 
@@ -82,29 +82,30 @@ def from_frozen(frozen: FrozenTrial) -> Trial | None:
     )
 
 
-def queued(frozen: Sequence[FrozenTrial]) -> tuple[dict[str, float], ...]:
-    """Return the designs of the newest batch that no trial was made of yet."""
-    for behind, trial in enumerate(reversed(frozen)):
-        if BATCH in trial.system_attrs:
-            return tuple(dict(d) for d in trial.system_attrs[BATCH][behind:])
-    return ()
-
-
 def history_of(
-    problem: Problem, trials: Sequence[Trial], waiting: Sequence[dict[str, float]] = ()
+    problem: Problem,
+    trials: Sequence[Trial],
+    waiting: Sequence[dict[str, float]] = (),
+    points: dict[int, Floats] | None = None,
 ) -> History:
     """Return what an optimizer may know of these trials; ``waiting`` designs count as pending.
 
     Of a design that failed before every corner was simulated it is told what `estimated` says.
+
+    ``points`` keeps designs in the unit cube by trial number from one call to the next.
     """
     space = problem.space
+    points = {} if points is None else points
     names = tuple(problem.metrics)
     finished = [t for t in trials if t.state is not TrialState.RUNNING]
     pending = [t.design for t in trials if t.state is TrialState.RUNNING] + list(waiting)
     guesses = estimated(problem, finished)
     start = [i for i, t in enumerate(finished) if t.origin is Origin.START]
+    for trial in finished:
+        if trial.number not in points:
+            points[trial.number] = space.to_unit(trial.design)
     return History(
-        x=np.array([space.to_unit(t.design) for t in finished]).reshape(-1, len(space)),
+        x=np.array([points[t.number] for t in finished]).reshape(-1, len(space)),
         metrics=np.array(
             [
                 [found.get(n, np.nan) for n in names]

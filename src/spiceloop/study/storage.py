@@ -17,9 +17,17 @@ from spiceloop.errors import StorageError, StudyError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["default_url", "file_of", "open_storage", "safe_url", "storage_errors"]
+__all__ = [
+    "BUSY_S",
+    "default_url",
+    "file_of",
+    "is_shared",
+    "open_storage",
+    "safe_url",
+    "storage_errors",
+]
 
-_BUSY_S = 30.0  # how long SQLite waits for another process, such as the dashboard, to let go
+BUSY_S = 30.0  # how long to wait for another process, such as the dashboard, to let go
 
 
 def default_url(folder: Path) -> str:
@@ -33,6 +41,11 @@ def file_of(url: str) -> Path | None:
         if url.startswith(scheme):
             return Path(url.removeprefix(scheme).partition("?")[0])
     return None
+
+
+def is_shared(url: str) -> bool:
+    """Whether several processes may run one study in this storage at the same time."""
+    return not url.startswith("sqlite")
 
 
 def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:
@@ -53,26 +66,10 @@ def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:
         raise StorageError(f"cannot make {file}: its folder {file.parent} does not exist")
     with storage_errors(url):
         if file is not None and url.startswith("journal:"):
-            return _journal(file)
+            from spiceloop.study.turn import Journal
+
+            return Journal(file)
         return _database(url)
-
-
-def _journal(file: Path) -> BaseStorage:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    if file.exists():
-        _cut_torn_line(file)
-    return JournalStorage(JournalFileBackend(str(file)))
-
-
-def _cut_torn_line(file: Path) -> None:
-    # A process killed while it appends leaves half a line; the next append would be glued to it
-    # and the file unreadable from there on. What was half written was never acknowledged.
-    with file.open("r+b") as stream:
-        content = stream.read()
-        if content and not content.endswith(b"\n"):
-            stream.truncate(content.rfind(b"\n") + 1)
 
 
 def _database(url: str) -> BaseStorage:
@@ -83,8 +80,8 @@ def _database(url: str) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sqlite = url.startswith("sqlite")
     storage = RDBStorage(
-        url,
-        engine_kwargs={"connect_args": {"timeout": _BUSY_S}} if sqlite else {"pool_pre_ping": True},
+        _with_driver(url),
+        engine_kwargs={"connect_args": {"timeout": BUSY_S}} if sqlite else {"pool_pre_ping": True},
     )
     if sqlite:
         # The rollback journal with a full sync survives a power cut and, unlike write-ahead
@@ -98,6 +95,12 @@ def _database(url: str) -> BaseStorage:
     return storage
 
 
+def _with_driver(url: str) -> str:
+    # The driver of our extra, whichever one SQLAlchemy's version would take.
+    scheme, colon, rest = url.partition("://")
+    return f"postgresql+psycopg{colon}{rest}" if scheme in {"postgres", "postgresql"} else url
+
+
 @contextmanager
 def storage_errors(url: str) -> Iterator[None]:
     """Turn what Optuna, SQLAlchemy and the file system raise into `StorageError`."""
@@ -107,9 +110,12 @@ def storage_errors(url: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise StorageError(
-            f"no driver for {safe_url(url)}: {error}; install it with pip"
-        ) from error
+        todo = (
+            "pip install 'spiceloop[postgresql]'"
+            if url.startswith("postgres")
+            else "install it with pip"
+        )
+        raise StorageError(f"no driver for {safe_url(url)}: {error}; {todo}") from error
     except (optuna.exceptions.StorageInternalError, SQLAlchemyError, OSError) as error:
         raise StorageError(_explain(url, error)) from error
     except RuntimeError as error:  # Optuna's word for a database of another Optuna version
@@ -138,7 +144,7 @@ def _explain(url: str, error: BaseException) -> str:
     if "full" in lower or "no space" in lower or "quota" in lower:
         todo = "the disk is full: make room"
     elif "locked" in lower:
-        todo = f"another process held it for {_BUSY_S:.0f} s: end that process"
+        todo = f"another process held it for {BUSY_S:.0f} s: end that process"
     elif "readonly" in lower or "read-only" in lower or "permission" in lower:
         todo = "it may not be written: check its owner and rights"
     elif "disk i/o" in lower or "unable to open" in lower:

@@ -9,16 +9,22 @@ with corners also ``plan`` and ``simulated``.
 A trial is created together with its design in one transaction, and it is finished by its state,
 written last. A process killed between the two leaves it RUNNING, and a resumed run evaluates the
 same design again under the same number.
+
+A study in SQLite belongs to one process at a time. One on a database server or in a journal may
+be run by several: each trial then carries the mark of its owner (``spiceloop:owner``, see
+`study.owner`), a trial is begun only by a process that knows all before it, and one whose owner is
+gone goes to whoever takes it first (see `study.turn`).
 """
 
 from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import StudyError
@@ -26,16 +32,10 @@ from spiceloop.opt.base import History
 from spiceloop.spec.bench import Bench
 from spiceloop.study import owner
 from spiceloop.study.fingerprint import differences, fingerprint, readable
-from spiceloop.study.record import (
-    BATCH,
-    distributions,
-    from_frozen,
-    history_of,
-    queued,
-    rebuild,
-)
+from spiceloop.study.record import BATCH, distributions, from_frozen, rebuild
 from spiceloop.study.skipped import plan_for
-from spiceloop.study.storage import open_storage, safe_url, storage_errors
+from spiceloop.study.storage import is_shared, open_storage, safe_url, storage_errors
+from spiceloop.study.table import TrialTable
 from spiceloop.study.trial import Failure, Origin, Outcome, Trial, TrialState
 
 if TYPE_CHECKING:
@@ -67,6 +67,13 @@ def _names(storage: BaseStorage, url: str) -> list[str]:
         return sorted(s.study_name for s in storage.get_all_studies())
 
 
+def _incremental(storage: BaseStorage) -> BaseStorage:
+    """Return a reader that asks a database only for trials that may have changed."""
+    from optuna.storages import get_storage
+
+    return get_storage(storage)
+
+
 def _disconnect(storage: BaseStorage) -> None:
     engine = getattr(storage, "engine", None)  # a journal has none and keeps no file open
     if engine is not None:
@@ -74,7 +81,7 @@ def _disconnect(storage: BaseStorage) -> None:
 
 
 class Study:
-    """One study, open for reading and, by one process at a time, for writing.
+    """One study, open for reading and, after `claim`, for running it.
 
     `trials` is what has been written, so whoever reads it sees nothing that a crash could undo.
     All methods may be called from several threads.
@@ -88,10 +95,16 @@ class Study:
         self.changes: tuple[str, ...] = ()  # how the bench differs from what was recorded
         self._bench = bench
         self._storage = storage
-        self._lock = threading.Lock()
-        self._trials: list[Trial] = []
+        self._reader = _incremental(storage) if is_shared(url) else storage
+        self._lock = threading.RLock()
+        self._table = TrialTable()
+        self._n_stored = 0  # trials in the storage, those of other programs included
         self._ids: dict[int, int] = {}
-        self._queued: tuple[dict[str, float], ...] = ()
+        self._mark: dict[str, Any] = {}  # ours while we run the study
+        self._mine: set[int] = set()  # running trials that we run
+        self._owners: dict[int, owner.Mark] = {}
+        self._watch = owner.Watch()
+        self._ended: list[Trial] = []  # elsewhere, and not yet told of
         with storage_errors(url):
             self._id = storage.get_study_id_from_name(name)
             settings = storage.get_study_user_attrs(self._id).get(_SETTINGS)
@@ -184,55 +197,154 @@ class Study:
         """Close files and connections; the next use opens them again."""
         _disconnect(self._storage)
 
-    def reload(self) -> None:
-        """Read all trials again, for one that another process is writing."""
-        with self._lock, storage_errors(self.url):
-            frozen = self._storage.get_all_trials(self._id, deepcopy=False)
-            ours = {f.number: (f, t) for f in frozen if (t := from_frozen(f)) is not None}
-            self._trials = [ours[n][1] for n in sorted(ours)]
-            self._ids = {n: f._trial_id for n, (f, _) in ours.items()}
-            self._queued = queued([ours[n][0] for n in sorted(ours)])
+    def reload(self) -> list[Trial]:
+        """Read what other processes have written; return the trials that have ended since."""
+        with self._lock:
+            self._read()
+            ended, self._ended = self._ended, []
+            return ended
+
+    def _read(self) -> None:
+        with storage_errors(self.url):
+            frozen = self._reader.get_all_trials(self._id, deepcopy=False)
+            self._n_stored = len(frozen)
+            for each in frozen:
+                number = each.number
+                if self._table.has_ended(number) or (trial := from_frozen(each)) is None:
+                    continue
+                self._ids[number] = each._trial_id
+                self._owners[number] = each.system_attrs.get(_OWNER) or {}
+                self._table.put(trial, each.system_attrs.get(BATCH, ()))
+                if trial.state is not TrialState.RUNNING:
+                    self._ended.append(trial)
+                    del self._owners[number]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may run this study at the same time."""
+        return is_shared(self.url)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
         """Every trial in order of number, running ones included."""
         with self._lock:
-            return tuple(self._trials)
+            return self._table.trials
+
+    @property
+    def n_begun(self) -> int:
+        """How many trials there are, for `begin` to see whether another process was faster."""
+        return self._n_stored
 
     @property
     def n_asked(self) -> int:
         """How many trials were asked of an optimizer, queued ones of a batch not counted."""
-        return sum(t.origin is not Origin.START for t in self.trials)
+        return self._table.n_asked
 
     @property
     def queued(self) -> tuple[dict[str, float], ...]:
         """Designs of the newest batch that have no trial yet."""
         with self._lock:
-            return self._queued
+            return self._table.queued
 
     def history(self) -> History:
         """Return what an optimizer may know: rows in trial order, failed ones with NaN."""
-        return history_of(self.bench.problem, self.trials, self.queued)
+        with self._lock:
+            return self._table.history(self.bench.problem)
 
     def claim(self) -> None:
-        """Become the one process that writes.
+        """Begin to run the study, alone or, where `is_shared`, beside other processes.
 
-        Raises `StudyError` while another one lives, and where the problem has changed.
+        Raises `StudyError` while another one lives that would have to share it but cannot, and
+        where the problem has changed.
         """
         self.require_unchanged()
-        with storage_errors(self.url):
-            other = self._storage.get_study_system_attrs(self._id).get(_OWNER) or {}
-            if owner.is_alive(other):
-                raise StudyError(
-                    f"study {self.name!r} at {safe_url(self.url)} is being run by process "
-                    f"{other['pid']}; wait for it, or end it"
-                )
-            self._storage.set_study_system_attr(self._id, _OWNER, owner.mark())
+        mark = owner.mark()
+        if not self.is_shared:
+            with self._writing():
+                other = self._storage.get_study_system_attrs(self._id).get(_OWNER) or {}
+                if owner.is_alive(other):
+                    raise StudyError(
+                        f"study {self.name!r} at {safe_url(self.url)} is being run by process "
+                        f"{other['pid']}; wait for it, or end it. Several processes can share a "
+                        "study in a journal file (--study journal:///…) or on a PostgreSQL server"
+                    )
+                self._storage.set_study_system_attr(self._id, _OWNER, mark)
+        self._mark, self._mine = mark, set()
 
     def release(self) -> None:
-        """Undo `claim`."""
-        with storage_errors(self.url):
-            self._storage.set_study_system_attr(self._id, _OWNER, {})
+        """Undo `claim`; trials that still run are anybody's from now on."""
+        left, mark = self._mine, self._mark
+        self._mark, self._mine = {}, set()
+        owner.forget(mark)
+        with self._writing():
+            if not self.is_shared:
+                self._storage.set_study_system_attr(self._id, _OWNER, {})
+                return
+            for number in sorted(left):
+                if self._owner_now(number).get("run") == mark.get("run"):
+                    self._storage.set_trial_system_attr(self._ids[number], _OWNER, {})
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Alone among all threads of all processes that write."""
+        from spiceloop.study.turn import turn
+
+        with self._lock, storage_errors(self.url), turn(self._storage, self._id):
+            yield
+
+    def _is_ours(self, number: int) -> bool:
+        """Whether no other process has taken over a trial of a run of ours."""
+        if not self.is_shared or not self._mark:
+            return True
+        return bool(self._owner_now(number).get("run") == self._mark["run"])
+
+    def _owner_now(self, number: int) -> owner.Mark:
+        """The trial's owner as the storage says now; nobody once it has ended."""
+        frozen = self._storage.get_trial(self._ids[number])
+        return {} if frozen.state.is_finished() else frozen.system_attrs.get(_OWNER) or {}
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are running trials that we do not run."""
+        with self._lock:
+            return any(n not in self._mine for n in self._table.running)
+
+    def take_left(self) -> Trial | None:
+        """Take over the first running trial that nobody runs any more, and return it."""
+        with self._lock:
+            for number in self._table.running:
+                if number in self._mine:
+                    continue
+                seen = self._owners.get(number, {})
+                if self.is_shared and not self._watch.is_gone(number, seen):
+                    continue
+                if self._take(number, seen):
+                    return self._table[number]
+        return None
+
+    def _take(self, number: int, seen: owner.Mark) -> bool:
+        if self.is_shared:
+            with self._writing():
+                frozen = self._storage.get_trial(self._ids[number])
+                if frozen.state.is_finished() or (frozen.system_attrs.get(_OWNER) or {}) != seen:
+                    return False  # it was not dead after all, or another one took it first
+                self._storage.set_trial_system_attr(self._ids[number], _OWNER, self._mark)
+        self._mine.add(number)
+        return True
+
+    def beat(self) -> None:
+        """Tell the other processes that the trials we run are being run.
+
+        One that another process has taken over meanwhile, after a long stop, is no longer ours.
+        """
+        for number in sorted(self._mine):
+            with self._writing():
+                mark = self._owner_now(number)
+                if not self._mark or mark.get("run") != self._mark["run"]:
+                    self._mine.discard(number)
+                    continue
+                mark = {**mark, "beat": mark["beat"] + 1}
+                self._storage.set_trial_system_attr(self._ids[number], _OWNER, mark)
 
     def begin(
         self,
@@ -247,21 +359,57 @@ class Study:
         ``rest`` are the further designs of a batch that was asked at once. They are kept with the
         batch's first trial, so that a killed run starts the same ones.
         """
+        trial = self._begin(None, design, origin, thinking_s, rest)
+        assert trial is not None
+        return trial
+
+    def begin_next(
+        self,
+        n_begun: int,
+        design: Mapping[str, float],
+        origin: Origin,
+        *,
+        thinking_s: float = 0.0,
+        rest: Sequence[Mapping[str, float]] = (),
+    ) -> Trial | None:
+        """As `begin`, but only while there are ``n_begun`` trials.
+
+        Returns None where another process has begun one since: then the design was chosen without
+        knowing of it, and the budget may be spent.
+        """
+        return self._begin(n_begun, design, origin, thinking_s, rest)
+
+    def _begin(
+        self,
+        n_begun: int | None,
+        design: Mapping[str, float],
+        origin: Origin,
+        thinking_s: float,
+        rest: Sequence[Mapping[str, float]],
+    ) -> Trial | None:
         from optuna.trial import TrialState as OptunaState
         from optuna.trial import create_trial
 
-        with self._lock, storage_errors(self.url):
-            plan = plan_for(self.bench.problem, self._trials)
-            attrs = {"origin": origin.value, "thinking_s": thinking_s}
-            fresh = create_trial(
-                state=OptunaState.RUNNING,
-                params=dict(design),
-                distributions=distributions(self.bench.problem),
-                user_attrs={**attrs, "plan": asdict(plan)} if plan else attrs,
-                system_attrs={BATCH: [dict(d) for d in rest]} if rest else {},
-            )
-            trial_id = self._storage.create_new_trial(self._id, fresh)
-            number = self._storage.get_trial_number_from_id(trial_id)
+        batch = {BATCH: [dict(d) for d in rest]} if rest else {}
+        marked = {_OWNER: self._mark} if self.is_shared and self._mark else {}
+        attrs = {"origin": origin.value, "thinking_s": thinking_s}
+        with self._lock:
+            with self._writing():
+                if n_begun is not None and self.is_shared:
+                    self._read()
+                if n_begun not in (None, self._n_stored):
+                    return None
+                plan = plan_for(self.bench.problem, self._table.trials)
+                fresh = create_trial(
+                    state=OptunaState.RUNNING,
+                    params=dict(design),
+                    distributions=distributions(self.bench.problem),
+                    user_attrs={**attrs, "plan": asdict(plan)} if plan else attrs,
+                    system_attrs={**batch, **marked},
+                )
+                trial_id = self._storage.create_new_trial(self._id, fresh)
+                number = self._storage.get_trial_number_from_id(trial_id)
+            # Only now is it on disk.
             trial = Trial(
                 number,
                 TrialState.RUNNING,
@@ -270,9 +418,10 @@ class Study:
                 thinking_s=thinking_s,
                 plan=plan,
             )
-            self._trials.append(trial)
+            self._n_stored += 1
             self._ids[number] = trial_id
-            self._queued = tuple(dict(d) for d in rest) if rest else self._queued[1:]
+            self._mine.add(number)
+            self._table.put(trial, [dict(d) for d in rest])
             return trial
 
     def finish(
@@ -281,13 +430,15 @@ class Study:
         outcome: Outcome | Mapping[str, float] | Failure,
         *,
         simulation_s: float,
-    ) -> Trial:
+    ) -> Trial | None:
         """Write what became of a running trial: its metrics, or why it failed.
 
         Metrics or a failure alone stand for an `Outcome` without corners.
 
-        When this returns the trial is on disk. Raises `StorageError` if it cannot be written; the
-        trial is then still a running one, to be evaluated again.
+        When this returns the trial is on disk. Returns None, and writes nothing, where another
+        process has taken the trial over because this one was silent for long. Raises
+        `StorageError` if it cannot be written; the trial is then still a running one, to be
+        evaluated again.
         """
         from optuna.trial import TrialState as OptunaState
 
@@ -296,43 +447,49 @@ class Study:
             outcome = Outcome(failure=outcome)
         elif not isinstance(outcome, Outcome):
             outcome = Outcome(outcome)
-        with self._lock, storage_errors(self.url):
-            index = next(i for i, t in enumerate(self._trials) if t.number == number)
-            put = partial(self._storage.set_trial_user_attr, self._ids[number])
-            put("simulation_s", simulation_s)
-            trial = replace(self._trials[index], simulation_s=simulation_s)
-            if trial.plan is not None:
-                corners = {c: dict(metrics) for c, metrics in outcome.corners.items()}
-                counts = {"simulations": outcome.simulations, "saved": outcome.saved}
-                put("simulated", {"corners": corners, **counts})
-                trial = replace(
-                    trial,
-                    corners=corners,
-                    simulations=outcome.simulations,
-                    saved=outcome.saved,
-                )
-            if outcome.failure is not None:
-                put("failure", asdict(outcome.failure))
-                trial = replace(trial, state=TrialState.FAILED, failure=outcome.failure)
-                state, values = OptunaState.FAIL, None
-            else:
-                metrics = {
-                    name: float(outcome.metrics[name])
-                    for name in problem.metrics
-                    if name in outcome.metrics
-                }
-                violations = problem.violations(metrics)
-                put("metrics", metrics)
-                put("violations", violations)
-                self._storage.set_trial_system_attr(
-                    self._ids[number],
-                    "constraints",
-                    [excess for _, excess in problem.excesses(metrics)],
-                )
-                trial = replace(
-                    trial, state=TrialState.DONE, metrics=metrics, violations=violations
-                )
-                state, values = OptunaState.COMPLETE, [metrics[n] for n in problem.objectives]
-            self._storage.set_trial_state_values(self._ids[number], state, values)
-            self._trials[index] = trial
+        with self._lock:
+            with self._writing():
+                if not self._is_ours(number):
+                    self._mine.discard(number)
+                    return None
+                put = partial(self._storage.set_trial_user_attr, self._ids[number])
+                put("simulation_s", simulation_s)
+                trial = replace(self._table[number], simulation_s=simulation_s)
+                if trial.plan is not None:
+                    corners = {c: dict(metrics) for c, metrics in outcome.corners.items()}
+                    counts = {"simulations": outcome.simulations, "saved": outcome.saved}
+                    put("simulated", {"corners": corners, **counts})
+                    trial = replace(
+                        trial,
+                        corners=corners,
+                        simulations=outcome.simulations,
+                        saved=outcome.saved,
+                    )
+                if outcome.failure is not None:
+                    put("failure", asdict(outcome.failure))
+                    trial = replace(trial, state=TrialState.FAILED, failure=outcome.failure)
+                    state, values = OptunaState.FAIL, None
+                else:
+                    metrics = {
+                        name: float(outcome.metrics[name])
+                        for name in problem.metrics
+                        if name in outcome.metrics
+                    }
+                    violations = problem.violations(metrics)
+                    put("metrics", metrics)
+                    put("violations", violations)
+                    self._storage.set_trial_system_attr(
+                        self._ids[number],
+                        "constraints",
+                        [excess for _, excess in problem.excesses(metrics)],
+                    )
+                    trial = replace(
+                        trial, state=TrialState.DONE, metrics=metrics, violations=violations
+                    )
+                    state, values = OptunaState.COMPLETE, [metrics[n] for n in problem.objectives]
+                self._storage.set_trial_state_values(self._ids[number], state, values)
+            # Only now is it on disk.
+            self._table.put(trial)
+            self._mine.discard(number)
+            self._owners.pop(number, None)
             return trial

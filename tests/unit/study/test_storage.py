@@ -78,7 +78,7 @@ def test_a_full_disk_ends_with_what_to_do_and_loses_nothing(bench, url):
 
 
 def test_a_locked_file_is_said(bench, url, monkeypatch):
-    monkeypatch.setattr("spiceloop.study.storage._BUSY_S", 0.1)
+    monkeypatch.setattr("spiceloop.study.storage.BUSY_S", 0.1)
     study = Study.create(bench, url, Settings())
     study.begin(A, Origin.START)
     other = sqlite3.connect(file_of(url))
