@@ -32,6 +32,7 @@ def run(tmp_path: Path) -> Run:
     def go(text: str) -> dict[str, float]:
         (tmp_path / ".spiceinit").write_text(
             "set ngbehavior=hsa\nset ng_nomodcheck\nset num_threads=1\nset numdgt=15\n"
+            "set rndseed=1\n"
         )
         (tmp_path / "deck.spice").write_text(text)
         done = subprocess.run(
