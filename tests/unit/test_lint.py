@@ -175,7 +175,13 @@ def test_the_sky130_library_without_the_pdk(tmp_path):
 def test_the_pdk_without_the_library(tmp_path, monkeypatch):
     monkeypatch.setattr("spiceloop.spec.lint._bins", lambda *_: [])
     (found,) = check(tmp_path, problem=PROBLEM + "pdk: sky130\n")
-    assert found.startswith("warning: pdk: no deck has a .lib line of the SKY130 library")
+    assert found.startswith("warning: pdk: no deck has a .lib line of the sky130 library")
+
+
+def test_a_library_of_another_pdk(tmp_path):
+    deck = DECK.replace(".end\n", '.lib "sky130.lib.spice" tt\n.end\n')
+    found = check(tmp_path, deck, problem=PROBLEM + "pdk: generic\n")
+    assert any("of the pdk sky130, the problem has pdk: generic" in f for f in found), found
 
 
 class NarrowPdk:

