@@ -30,13 +30,17 @@ def run_one(
 ) -> Record:
     """Run until the budget or the limit is used up, and write the record."""
     space = problem.task.space
-    rows, thinking, simulation = [], [], []
+    designs, rows, thinking, simulation = [], [], [], []
     about = {"problem": problem.name, "competitor": competitor, "seed": seed, "budget": str(budget)}
 
     def record(stopped: str) -> Record:
-        shape = (len(rows), len(problem.metric_names))
+        n = len(rows)
         return Record(
-            np.array(rows).reshape(shape), np.array(thinking), np.array(simulation), stopped
+            np.array(designs).reshape(n, len(space)),
+            np.array(rows).reshape(n, len(problem.metric_names)),
+            np.array(thinking),
+            np.array(simulation),
+            stopped,
         )
 
     with problem.evaluator() as evaluate:
@@ -55,6 +59,7 @@ def run_one(
             t2 = time.perf_counter()
             player.tell(space.to_unit(design), row)
             t3 = time.perf_counter()
+            designs.append([design[name] for name in space.names])
             rows.append(row)
             thinking.append(t1 - t0 + t3 - t2)
             simulation.append(t2 - t1)

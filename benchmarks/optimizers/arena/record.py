@@ -27,6 +27,7 @@ _DIGITS = 6
 class Record:
     """Rows are evaluations in order. ``stopped`` says why a run is shorter than its budget."""
 
+    designs: Floats  # (n, d), SI values on the grid
     rows: Floats  # (n, m), NaN where the simulation failed
     thinking_s: Floats  # (n,), asking and telling
     simulation_s: Floats  # (n,)
@@ -54,13 +55,13 @@ class Record:
     def write(self, file: Path, problem: ArenaProblem, about: dict[str, Any]) -> None:
         """Write atomically, six digits a number."""
         lines = [
-            json.dumps([_short(v) for v in (*row, think, simulate)])
-            for row, think, simulate in zip(
-                self.rows, self.thinking_s, self.simulation_s, strict=True
+            json.dumps([_short(v) for v in (*design, *row, think, simulate)])
+            for design, row, think, simulate in zip(
+                self.designs, self.rows, self.thinking_s, self.simulation_s, strict=True
             )
         ]
         head = {**about, "stopped": self.stopped, "environment": environment()}
-        head["columns"] = [*problem.metric_names, "thinking_s", "simulation_s"]
+        head["columns"] = _columns(problem)
         text = json.dumps(head, indent=1)[:-2] + ',\n "evaluations": [\n  '
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(".part")
@@ -71,17 +72,22 @@ class Record:
     def read(cls, file: Path, problem: ArenaProblem) -> Record:
         """Read a run; raises `ValueError` where the problem has other metrics by now."""
         found = json.loads(file.read_text())
-        if found["columns"][:-2] != list(problem.metric_names):
+        if found["columns"] != _columns(problem):
             raise ValueError(f"{file}: of an earlier {problem.name}; delete it to run it again")
+        d = len(problem.task.space)
         values = np.array(
             [[np.nan if v is None else v for v in row] for row in found["evaluations"]], dtype=float
         ).reshape(-1, len(found["columns"]))
-        return cls(values[:, :-2], values[:, -2], values[:, -1], found["stopped"])
+        return cls(values[:, :d], values[:, d:-2], values[:, -2], values[:, -1], found["stopped"])
 
 
 def run_file(results: Path, problem: str, competitor: str, timed: bool, seed: int) -> Path:
     """Return where a run is kept. Runs of all budgets in simulations are one run, the longest."""
     return results / problem / f"{competitor}{'-timed' if timed else ''}-{seed}.json"
+
+
+def _columns(problem: ArenaProblem) -> list[str]:
+    return [*problem.task.space.names, *problem.metric_names, "thinking_s", "simulation_s"]
 
 
 def environment() -> dict[str, Any]:

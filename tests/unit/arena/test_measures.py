@@ -103,7 +103,9 @@ def test_violations_and_feasibility_follow_the_bounds() -> None:
 
 
 def test_a_budget_cuts_a_longer_run() -> None:
-    record = Record(np.zeros((4, 1)), np.array([1.0, 1.0, 2.0, 3.0]), np.full(4, 0.5))
+    record = Record(
+        np.zeros((4, 2)), np.zeros((4, 1)), np.array([1.0, 1.0, 2.0, 3.0]), np.full(4, 0.5)
+    )
     assert record.within(Budget.parse("3")) == slice(0, 3)
     assert record.within(Budget.parse("5.6s")) == slice(0, 3)
     assert record.enough_for(Budget.parse("4"))

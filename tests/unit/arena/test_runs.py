@@ -62,6 +62,7 @@ def test_a_run_is_read_back_as_it_was_and_summarised(tmp_path: Path) -> None:
         file = run_file(tmp_path, "czdt1", "sobol", False, seed)
         record = run_one(problem, "sobol", Budget.parse("20"), seed, 100.0, file)
         again = Record.read(file, problem)
+        assert again.designs == pytest.approx(record.designs, rel=1e-5)
         assert again.rows == pytest.approx(record.rows, rel=1e-5)
         assert again.thinking_s == pytest.approx(record.thinking_s, rel=1e-5)
         assert again.stopped == ""
