@@ -16,13 +16,24 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from spiceloop.errors import DeckError
 
-__all__ = ["Line", "Source", "expand", "file_token", "find_file", "named_file", "strip_comment"]
+__all__ = [
+    "Line",
+    "Source",
+    "expand",
+    "file_token",
+    "find_file",
+    "named_file",
+    "read_bytes",
+    "status",
+    "strip_comment",
+]
 
 # The characters that C's isspace() knows. Python's str.strip() would take more, and a line that
 # ngspice reads differently from us could slip through the vetting.
@@ -30,6 +41,11 @@ BLANK = " \t\n\v\f\r"
 
 # An include chain of a few files can multiply without end; no real testbench comes near this.
 _MAX_LINES = 2_000_000
+_MAX_BYTES = 256 * 1024 * 1024
+# Files there have no size and no end, and reading one may wait for ever.
+_NO_FILES = ("/proc", "/sys", "/dev")
+
+_LINE_ENDS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 
 _INCLUDE = re.compile(r"\.inc[^ \t\n\v\f\r]*", re.IGNORECASE | re.ASCII)
 _COMMENT = re.compile(r";|//|(?<=[ \t,])\$")
@@ -161,20 +177,52 @@ def _included(
         )
 
 
+def status(file: Path) -> os.stat_result:
+    """Return a file's status. Raises `DeckError` unless it is one that can be read in one go."""
+    try:
+        if file.resolve().is_relative_to("/dev/shm"):
+            pass  # an ordinary folder, in memory
+        elif any(file.resolve().is_relative_to(folder) for folder in _NO_FILES):
+            raise DeckError(f"cannot read {file}: it is no ordinary file")
+        found = file.stat()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL in the name
+        raise DeckError(f"cannot read {file}: {_reason(error)}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise DeckError(f"cannot read {file}: it is not a file")
+    if found.st_size > _MAX_BYTES:
+        raise DeckError(f"cannot read {file}: it has over {_MAX_BYTES >> 20} MiB")
+    return found
+
+
+def read_bytes(file: Path) -> bytes:
+    """Return a file's content. Raises `DeckError`, see `status`."""
+    status(file)
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_MAX_BYTES)
+    except OSError as error:
+        raise DeckError(f"cannot read {file}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _split(file: Path, origin: Source | None) -> list[str]:
     at = f"{origin}: " if origin else ""
+    if not file.exists():
+        raise DeckError(f"{at}cannot read the netlist {file}: there is no such file")
     try:
-        data = file.read_bytes() if file.is_file() else None
-    except OSError as error:
-        raise DeckError(f"{at}cannot read {file}: {error.strerror}") from None
-    if data is None:
-        what = "it is not a file" if file.exists() else "there is no such file"
-        raise DeckError(f"{at}cannot read the netlist {file}: {what}")
+        data = read_bytes(file)
+    except DeckError as error:
+        raise DeckError(f"{at}{error}") from None
     if b"\0" in data:
         raise DeckError(f"{at}{file} is not a text file: it holds NUL bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")  # old model cards: a degree sign in a comment
-    # Only the line feed ends a line for ngspice; str.splitlines() would split at more.
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+    # Only the line feed ends a line for ngspice; str.splitlines() splits at more. What nobody can
+    # mistake for a line's end is what everybody after us, the vetting first, is to see.
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return [line.removesuffix("\r").translate(_LINE_ENDS) for line in lines]

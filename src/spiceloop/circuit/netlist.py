@@ -80,7 +80,7 @@ class Netlist:
                 f"(its first line is only the title)"
             )
         if not trust:
-            vet(lines[0].text, cards, path.parent.resolve())
+            vet(lines, cards, path.parent.resolve())
         return cls(path, lines, cards, parameter_file, trust)
 
     @property
@@ -204,6 +204,11 @@ class Netlist:
         if not section:
             return card.text
         path, _ = find_file(name, self.home, card.source.file.parent)
+        if path and re.search(r"[\x00-\x1f\x7f\"]", str(path)):
+            raise DeckError(
+                f"{card.source}: the library {str(path)!r} has a quote or a control character in "
+                "its path, which cannot be written into a deck; rename it"
+            )
         return f'.lib "{path}" {section}' if path else card.text
 
 

@@ -23,6 +23,8 @@ from spiceloop.sim.rundir import run_folder, setup_commands
 
 __all__ = ["NgspiceBatch"]
 
+# An operating point value, and nothing on which a command would act.
+_PROBE = re.compile(r"@[\w.#:\[\]/+-]+", re.ASCII)
 # Between us and ngspice: it is killed when we die, and confined to the run's folder.
 _LAUNCH = [sys.executable, "-I", "-S", sandbox.__file__]
 
@@ -57,7 +59,7 @@ class NgspiceBatch:
         """Run the deck; ``timeout`` in seconds of wall clock. Raises `SimulationError`."""
         program = _program()
         start = time.perf_counter()
-        probes = [f"print {m.lower()}" for m in measures if m.startswith("@")]
+        probes = [f"print {m.lower()}" for m in measures if _PROBE.fullmatch(m)]
         echo, *write = QUIT_COMMANDS
         extras = [echo, "set numdgt=15", *probes, *write]
         script = prepare(deck.text, at_quit=extras, at_end=[*extras, "quit"])

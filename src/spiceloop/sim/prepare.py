@@ -44,8 +44,9 @@ def prepare(text: str, *, at_quit: Sequence[str], at_end: Sequence[str]) -> Scri
     ``at_quit`` are commands placed before a ``quit`` inside a block, which stays; ``at_end`` ends
     the script, whether a ``quit`` at the top or the end of the deck is what ends it.
     """
-    circuit, control = _split(text.splitlines())
-    lets = frozenset(m.group(1).lower() for line in text.splitlines() if (m := _LET.match(line)))
+    lines = text.split("\n")  # as ngspice does; splitlines() splits at more, which vetting did not
+    circuit, control = _split(lines)
+    lets = frozenset(m.group(1).lower() for line in lines if (m := _LET.match(line)))
     kinds = _dot_analyses(circuit)
     body, quits = _rewrite(control, at_quit)
     runs_itself = any(_word(s) in _RUNS for line in control for s in line.split(";"))

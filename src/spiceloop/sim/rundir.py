@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,9 @@ from spiceloop.circuit.deck import Deck
 from spiceloop.errors import DeckError, SetupError
 
 __all__ = ["new_folder", "run_folder", "setup_commands"]
+
+
+_ACTED_ON = re.compile(r"[\x00-\x1f\x7f\"`${}\\]")  # inside double quotes, too
 
 
 @contextlib.contextmanager
@@ -53,8 +57,14 @@ def _cannot_write(error: OSError) -> SetupError:
 
 def setup_commands(deck: Deck) -> list[str]:
     """Commands that ngspice needs before it reads the deck."""
+    home = str(deck.home.resolve())
+    if bad := _ACTED_ON.search(home):
+        raise DeckError(
+            f"{deck.name}: the folder {home!r} has {bad.group()!r} in its name, on which ngspice "
+            "would act; rename it, or run a copy of it elsewhere"
+        )
     # Relative paths are looked up in the run's own folder first, then in the deck's home.
-    commands = [f'set sourcepath = ( . "{deck.home.resolve()}" )']
+    commands = [f'set sourcepath = ( . "{home}" )']
     # ngspice splits device evaluation over two OpenMP threads that wait for each other by spinning:
     # nothing gained on circuits of this size, and up to 100 times slower where cores are shared.
     commands.append("set num_threads=1")

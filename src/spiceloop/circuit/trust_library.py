@@ -1,0 +1,80 @@
+"""Vetting of libraries, which ngspice reads by itself: commands have no business there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from spiceloop.circuit import commands
+from spiceloop.circuit.command_words import command_words
+from spiceloop.circuit.includes import file_token, find_file, read_bytes, status
+from spiceloop.circuit.trust_values import settings
+
+__all__ = ["library_refusals"]
+
+_FOUND = re.compile(
+    rb"^[ \t\v\f\r]*(?:(?P<command>\.control|\*#)"
+    rb"|\.(?:inc|lib)[^ \t\v\f\r\n]*[ \t\v\f]+(?P<name>[^\n]*)"
+    rb"|\.opt[^ \t\v\f\r\n]*(?P<options>[^\n]*(?:\n[ \t]*(?:[+*][^\n]*|(?=\n)))*))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MODELS = {
+    **dict.fromkeys(commands.PROGRAM_MODELS, "holds a model that runs a program"),
+    **dict.fromkeys(commands.FILE_MODELS, "holds a numerical device model, which can write files"),
+}
+
+
+def library_refusals(path: Path, top: Path) -> Iterator[str]:
+    """Say what a library file and those that it includes hold of commands. ``top``: the deck's.
+
+    Raises `DeckError` for a file that cannot be read.
+    """
+    seen: set[Path] = set()
+    todo = [path]
+    while todo:
+        file = todo.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        state = status(file)
+        found, names = _scan(file, state.st_mtime_ns, state.st_size)
+        for number, what in found:
+            yield f"the library {file}:{number} {what}"
+        for name in names:
+            # Which of several ngspice takes depends on where it runs, so all are looked through.
+            _, places = find_file(name, top, file.parent)
+            todo += [p.resolve() for p in places if p.is_file()]
+
+
+@lru_cache(maxsize=4096)
+def _scan(
+    file: Path, _mtime: int, _size: int
+) -> tuple[tuple[tuple[int, str], ...], tuple[str, ...]]:
+    data = read_bytes(file)
+    found, names = list(_models(data)), []
+    for match in _FOUND.finditer(data):
+        kind, text = match.lastgroup, match[match.lastgroup or 0].decode("utf-8", "replace")
+        if kind == "name":
+            names.append(file_token(text)[0])
+            continue
+        number = data.count(b"\n", 0, match.start()) + 1
+        if kind == "options":
+            lines = (line.strip() for line in text.split("\n"))
+            joined = " ".join(line.removeprefix("+") for line in lines if line[:1] != "*")
+            found += [(number, why) for why in settings(joined, command_words(joined))]
+        else:
+            found.append((number, f"holds {text}, which could run any command"))
+    return tuple(found), tuple(n for n in names if n)
+
+
+def _models(data: bytes) -> Iterator[tuple[int, str]]:
+    """Look for the words themselves: that is fast, and no library has them for anything else."""
+    lower = data.lower()
+    for model, why in _MODELS.items():
+        position = -1
+        while (position := lower.find(model.encode(), position + 1)) >= 0:
+            start = lower.rfind(b"\n", 0, position) + 1
+            if lower[start:position].lstrip()[:1] != b"*":
+                yield data.count(b"\n", 0, position) + 1, why
