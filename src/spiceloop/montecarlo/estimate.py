@@ -1,0 +1,206 @@
+"""The loop: dies in, outcomes on disk, by as many evaluators as there are workers."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from pathlib import Path
+
+from spiceloop.circuit.design_space import did_you_mean
+from spiceloop.errors import InputError, ProblemError
+from spiceloop.montecarlo.log import Log
+from spiceloop.montecarlo.outcome import Outcome, Plan
+from spiceloop.montecarlo.summary import Narrowing, Yield
+from spiceloop.spec.bench import Bench
+from spiceloop.spec.corners import Corner
+from spiceloop.spec.evaluate import Evaluator
+from spiceloop.spec.load import load_problem
+from spiceloop.spec.problem import Problem
+from spiceloop.units import parse_spice
+
+__all__ = ["estimate_yield", "find_corners"]
+
+OnProgress = Callable[[int, int], None]  # dies done, dies wanted
+
+
+def estimate_yield(
+    problem: Problem | str | Path,
+    design: Mapping[str, float | str] | None = None,
+    *,
+    samples: int = 200,
+    seed: int = 0,
+    workers: int = 1,
+    mismatch: bool = True,
+    process: bool = True,
+    corners: Sequence[str] = (),
+    precision: float | None = None,
+    simulator: str = "ngspice-lib",
+    out: str | Path | None = None,
+    on_progress: OnProgress = lambda done, wanted: None,
+    trust_deck: bool = False,
+    label: str = "",
+) -> Yield:
+    """Simulate a design on ``samples`` dies and count those that meet every bound.
+
+    ``design`` holds free parameters over the problem's start, numbers in SI or texts such as
+    ``4u``. Die ``n`` of a ``seed`` is always the same, for every design and corner. ``corners``
+    names those at which each die is simulated, default the typical one. With ``precision``, half
+    the width of the interval, the run stops at the first die that makes it so narrow. ``out`` is
+    a folder for the results: a run that finds its own there goes on with them. Ctrl-C returns what
+    there is, with ``interrupted`` set.
+
+    Raises `ProblemError` for a problem without statistics, `DesignError`, `SimulationError` where
+    the design fails without deviations, `StudyError` and `StorageError` for the folder.
+    """
+    loaded = problem if isinstance(problem, Problem) else load_problem(problem)
+    bench = Bench.load(loaded, trust=trust_deck)
+    given = {n: parse_spice(v) for n, v in (design or {}).items()}
+    full = {**(loaded.start or {}), **given}
+    loaded.space.check(full)
+    plan = Plan(
+        {name: full[name] for name in loaded.space.names},
+        find_corners(bench, corners),
+        seed,
+        mismatch,
+        process,
+        label,
+    )
+    _require_statistics(bench, plan)
+    with ExitStack() as stack:
+        log = None
+        if out is not None:
+            log = stack.enter_context(Log(Path(out), plan.parts(bench)))
+        evaluators = [
+            stack.enter_context(Evaluator(loaded, simulator, bench=bench))
+            for _ in range(min(workers, samples))
+        ]
+        nominal = {
+            corner.name: evaluators[0].evaluate(plan.design, corners=[corner]).corners[corner.name]
+            for corner in plan.corners
+        }
+        kept = dict(log.outcomes) if log else {}
+        run = _Run(plan, evaluators, log, {n: kept[n] for n in kept if n < samples})
+        narrowing = Narrowing(loaded, precision)
+        interrupted = run.go(samples, narrowing, on_progress)
+    chosen = sorted(run.outcomes)[: narrowing.enough]
+    return Yield(
+        loaded,
+        plan,
+        {number: run.outcomes[number] for number in chosen},
+        {name: at.metrics for name, at in nominal.items()},
+        samples,
+        stopped=narrowing.enough is not None and narrowing.enough < samples,
+        interrupted=interrupted,
+    )
+
+
+def find_corners(bench: Bench, names: Sequence[str]) -> tuple[Corner, ...]:
+    """Return corners by name, ``all`` for every one, the typical one for none given.
+
+    Raises `InputError` for an unknown name.
+    """
+    known = {corner.name: corner for corner in bench.corners}
+    if not names:
+        return bench.corners[:1]
+    if "all" in names and "all" not in known:
+        return tuple(bench.corners)
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"no corner {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}, "
+                "and all for every one"
+            )
+    return tuple(known[name] for name in dict.fromkeys(names))
+
+
+def _require_statistics(bench: Bench, plan: Plan) -> None:
+    """Refuse what would give the same die again and again."""
+    problem = bench.problem
+    if bench.pdk is None:
+        raise ProblemError(
+            f"problem {problem.name!r} names no pdk, so there are no statistics to sample; "
+            "a yield needs a process with models of its own, e.g. pdk: sky130"
+        )
+    if not plan.varies:
+        raise InputError("neither mismatch nor process varies: every die would be the same")
+    values = problem.with_tied(dict(plan.design))
+    corner = plan.corners[0]
+    for bench_name in problem.testbenches:
+        first, second = (bench.deck(bench_name, values, corner, plan.sample(n)) for n in (0, 1))
+        if first.text != second.text:
+            return
+    raise ProblemError(
+        f"problem {problem.name!r}: no device in its decks has statistics of {plan.varies} in "
+        f"pdk {bench.pdk.name}, so every die would be the same"
+    )
+
+
+class _Run:
+    """Dies in flight and those that have ended."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        evaluators: Sequence[Evaluator],
+        log: Log | None,
+        outcomes: dict[int, tuple[Outcome, ...]],
+    ) -> None:
+        self.plan = plan
+        self.evaluators = evaluators
+        self.log = log
+        self.outcomes = outcomes
+        self.free: queue.SimpleQueue[Evaluator] = queue.SimpleQueue()
+        for evaluator in evaluators:
+            self.free.put(evaluator)
+
+    def go(self, samples: int, narrowing: Narrowing, on_progress: OnProgress) -> bool:
+        """Evaluate what is missing; return whether it was interrupted."""
+        left = iter([n for n in range(samples) if n not in self.outcomes])
+        on_progress(len(self.outcomes), samples)
+        pool = ThreadPoolExecutor(len(self.evaluators), "spiceloop-die")
+        running: set[Future[tuple[Outcome, ...]]] = set()
+        try:
+            while not narrowing.look(self.outcomes):
+                while len(running) < len(self.evaluators):
+                    number = next(left, None)
+                    if number is None:
+                        break
+                    running.add(pool.submit(self._die, number))
+                if not running:
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._keep(future.result())
+                on_progress(len(self.outcomes), samples)
+            return False
+        except KeyboardInterrupt:
+            return True
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for evaluator in self.evaluators:
+                evaluator.close()  # ends what still runs, whose outcome is not wanted
+            pool.shutdown(wait=True)
+
+    def _keep(self, die: tuple[Outcome, ...]) -> None:
+        if self.log is not None:
+            self.log.write(die)
+        self.outcomes[die[0].number] = die
+
+    def _die(self, number: int) -> tuple[Outcome, ...]:
+        """Simulate one die at every corner; a corner that fails does not hide the others."""
+        evaluator = self.free.get()
+        try:
+            return tuple(self._at(evaluator, number, corner) for corner in self.plan.corners)
+        finally:
+            self.free.put(evaluator)
+
+    def _at(self, evaluator: Evaluator, number: int, corner: Corner) -> Outcome:
+        found = evaluator.attempt(self.plan.design, [corner], sample=self.plan.sample(number))
+        if found.failure is not None:
+            said = found.failure
+            message = said.message + (f" ({said.line})" if said.line else "")
+            return Outcome(number, corner.name, {}, message, said.kind.value, found.seconds)
+        metrics = found.corners[corner.name].metrics
+        return Outcome(number, corner.name, dict(metrics), seconds=found.seconds)
