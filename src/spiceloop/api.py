@@ -158,6 +158,7 @@ def size(
     on_event: OnEvent = lambda event: None,
     timeout: float | None = None,
     trust_deck: bool = False,
+    trust_python: bool = False,
 ) -> Result:
     """Size a problem, given or read from its file, in a new study, and return the result.
 
@@ -167,14 +168,15 @@ def size(
     default ``runs/NAME``; ``study`` a storage URL in place of the file ``out/study.db``, and
     ``name`` its name there, default the problem's. ``timeout`` in seconds ends the whole run.
     With one worker the same ``seed`` gives the same designs. Ctrl-C returns what there is, with
-    ``ending`` interrupted; `resume` goes on.
+    ``ending`` interrupted; `resume` goes on. What ``trust_deck`` and ``trust_python`` allow is told
+    in ``docs/safety.md``.
 
     Raises `ProblemError`, `DeckError`, `StudyError` for a study that exists, `SetupError`,
     `ClusterError`, `StorageError`.
     """
     from spiceloop.opt import make_optimizer
 
-    loaded = problem if isinstance(problem, Problem) else load_problem(problem)
+    loaded = _loaded(problem, trust_python)
     bench = Bench.load(loaded, trust=trust_deck)
     method = make_optimizer(optimizer)  # after the files: loading torch takes seconds
     folder = _folder(Path(out) if out is not None else Path("runs") / loaded.name)
@@ -205,6 +207,7 @@ def resume(
     on_event: OnEvent = lambda event: None,
     timeout: float | None = None,
     trust_deck: bool = False,
+    trust_python: bool = False,
 ) -> Result:
     """Go on with a study that was interrupted, killed, or shall get more ``trials``.
 
@@ -215,7 +218,14 @@ def resume(
     """
     from spiceloop.opt import make_optimizer
 
-    opened = open_study(where, problem=problem, name=name, out=out, trust_deck=trust_deck)
+    opened = open_study(
+        where,
+        problem=problem,
+        name=name,
+        out=out,
+        trust_deck=trust_deck,
+        trust_python=trust_python,
+    )
     opened.study.require_unchanged()  # before loading torch, which takes seconds
     settings = opened.study.settings
     return _continue(
@@ -237,6 +247,7 @@ def open_study(
     name: str = "",
     out: str | Path | None = None,
     trust_deck: bool = False,
+    trust_python: bool = False,
 ) -> Result:
     """Open a study for looking at it; arguments as for `resume`.
 
@@ -244,8 +255,8 @@ def open_study(
     ``result.study.changes`` says what differs. Raises `StudyError` where there is no such study,
     and where its parameters or metrics are no longer the problem's.
 
-    ``trust_deck`` has to be said again: a study file may come from somebody else, and must not be
-    able to vouch for the decks that it names.
+    ``trust_deck`` and ``trust_python`` have to be said again: a study file may come from somebody
+    else, and must not be able to vouch for the decks and functions that it names.
     """
     url = study_url(where)
     recorded = Study.open(url, name).settings
@@ -253,7 +264,7 @@ def open_study(
     if isinstance(source, Problem):
         loaded = source
     elif source and Path(source).is_file():
-        loaded = load_problem(source)
+        loaded = load_problem(source, trust_python=trust_python)
     else:
         raise StudyError(
             f"the problem file {str(source) or '(unknown)'} of the study at {url} is not there; "
@@ -271,6 +282,7 @@ def simulate(
     waves: bool = False,
     simulator: str = "ngspice-lib",
     trust_deck: bool = False,
+    trust_python: bool = False,
     design: Mapping[str, float | str] | None = None,
     **values: float | str,
 ) -> Evaluation:
@@ -279,7 +291,7 @@ def simulate(
     ``waves=True`` keeps every waveform. Raises `DesignError` for a design outside its bounds, off
     its grid or outside the model bins, `SimulationError` where the simulation fails.
     """
-    loaded = problem if isinstance(problem, Problem) else load_problem(problem)
+    loaded = _loaded(problem, trust_python)
     given = {n: parse_spice(v) for n, v in {**(design or {}), **values}.items()}
     full = {**(loaded.start or {}), **given}
     loaded.space.check(full)
@@ -290,6 +302,12 @@ def simulate(
             if isinstance(error.__cause__, DesignError):
                 raise error.__cause__ from None
             raise
+
+
+def _loaded(problem: Problem | str | Path, trust_python: bool) -> Problem:
+    if isinstance(problem, Problem):
+        return problem
+    return load_problem(problem, trust_python=trust_python)
 
 
 def study_url(where: str | Path) -> str:

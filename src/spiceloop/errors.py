@@ -8,6 +8,7 @@
     │   ├── DeckError                  a netlist, with file and line
     │   │   └── UntrustedDeckError     a deck that would leave the simulator
     │   ├── ProblemError               a problem file; lists every mistake at once
+    │   ├── UntrustedPythonError       a file that runs Python and is not the user's own
     │   ├── DesignError                a design outside its space or outside the model bins
     │   ├── StudyError                 no such study, or a study of another problem
     │   ├── DataError                  a speech data set: a missing folder, an empty class
@@ -46,6 +47,7 @@ __all__ = [
     "TrainingError",
     "UnitError",
     "UntrustedDeckError",
+    "UntrustedPythonError",
 ]
 
 
@@ -79,6 +81,10 @@ class ProblemError(InputError):
     def __init__(self, message: str, mistakes: Sequence[str] = ()) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join([message, *(f"  - {m}" for m in self.mistakes)]))
+
+
+class UntrustedPythonError(InputError):
+    """A problem file or configuration that is not the user's own names Python code to run."""
 
 
 class DesignError(InputError):

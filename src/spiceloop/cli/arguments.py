@@ -28,6 +28,7 @@ __all__ = [
     "TimeoutOption",
     "TrialOption",
     "TrustOption",
+    "TrustPythonOption",
     "WhereArgument",
     "again_options",
     "at_least",
@@ -93,6 +94,12 @@ TimeoutOption = Annotated[
 TrustOption = Annotated[
     bool,
     typer.Option("--trust-deck", help="Allow decks commands that leave the simulator (shell …)."),
+]
+TrustPythonOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-python", help="Run Python functions of a problem file that is not your own."
+    ),
 ]
 WhereArgument = Annotated[
     str | None,
@@ -208,11 +215,14 @@ def _unknown(name: str, problem: Problem) -> str:
     return f"unknown parameter {name!r}{hint(name, free)}; parameters: {', '.join(free)}"
 
 
-def again_options(timeout: float | None, trust_deck: bool, scheduler: str = "") -> tuple[str, ...]:
+def again_options(
+    timeout: float | None, trust_deck: bool, scheduler: str = "", trust_python: bool = False
+) -> tuple[str, ...]:
     """Return the options of this run that the command to resume it needs too."""
     options = () if timeout is None else ("--timeout", f"{timeout:g}")
     options = (*options, "--scheduler", scheduler) if scheduler else options
-    return (*options, "--trust-deck") if trust_deck else options
+    trusted = (("--trust-deck", trust_deck), ("--trust-python", trust_python))
+    return (*options, *(option for option, given in trusted if given))
 
 
 def with_timeout(problem: Problem, seconds: float | None) -> Problem:

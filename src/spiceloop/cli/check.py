@@ -12,6 +12,7 @@ from spiceloop.cli.arguments import (
     SimulatorOption,
     TimeoutOption,
     TrustOption,
+    TrustPythonOption,
     find_problem,
     with_timeout,
 )
@@ -31,6 +32,7 @@ def check(
     simulator: SimulatorOption = SimulatorName.LIBRARY,
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
+    trust_python: TrustPythonOption = False,
     json: JsonOption = False,
 ) -> int:
     """Look for mistakes in a problem and its decks, then try the start design.
@@ -40,7 +42,7 @@ def check(
     from spiceloop.cli.tables import metric_rows, metric_table
 
     path = find_problem(problem)
-    loaded, findings = _look(path, timeout, trust=trust_deck)
+    loaded, findings = _look(path, timeout, trust=trust_deck, trust_python=trust_python)
     wrong = any(f.severity == "error" for f in findings)
     found: Evaluation | None = None
     failure: SimulationError | None = None
@@ -78,14 +80,14 @@ def check(
 
 
 def _look(
-    path: Path, timeout: float | None, *, trust: bool
+    path: Path, timeout: float | None, *, trust: bool, trust_python: bool
 ) -> tuple[Problem | None, list[Finding]]:
     """The problem, unless its file is wrong, and what is to be said about it and its decks."""
     from spiceloop.spec.lint import Finding, lint
     from spiceloop.spec.load import load_problem
 
     try:
-        loaded = with_timeout(load_problem(path), timeout)
+        loaded = with_timeout(load_problem(path, trust_python=trust_python), timeout)
     except ProblemError as error:
         return None, [Finding("error", m) for m in error.mistakes or (str(error),)]
     return loaded, lint(loaded, trust=trust)

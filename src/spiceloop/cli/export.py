@@ -14,6 +14,7 @@ from spiceloop.cli.arguments import (
     StudyOption,
     TrialOption,
     TrustOption,
+    TrustPythonOption,
     WhereArgument,
 )
 from spiceloop.cli.console import print_json, print_text
@@ -40,6 +41,7 @@ def export(
     trial: TrialOption = None,
     problem: ProblemOption = None,
     trust_deck: TrustOption = False,
+    trust_python: TrustPythonOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write a study's trials (SI numbers, one row a trial) and sized netlists."""
@@ -50,7 +52,14 @@ def export(
 
     from spiceloop.study.export import write_csv, write_parquet
 
-    opened = open_run(where, study, name=name, problem=problem, trust_deck=trust_deck)
+    opened = open_run(
+        where,
+        study,
+        name=name,
+        problem=problem,
+        trust_deck=trust_deck,
+        trust_python=trust_python,
+    )
     written: list[Path] = []
     if parquet is not None:
         written.append(write_parquet(opened.problem, opened.trials, parquet))

@@ -21,6 +21,7 @@ def open_run(
     name: str,
     problem: str | None,
     trust_deck: bool,
+    trust_python: bool,
     out: Path | None = None,
 ) -> Result:
     """Open a study for looking at it, and say on standard error what has changed since it ran.
@@ -36,6 +37,7 @@ def open_run(
         name=name,
         out=out,
         trust_deck=trust_deck,
+        trust_python=trust_python,
     )
     for change in opened.study.changes:
         note(f"spiceloop: since these trials were simulated: {change}")

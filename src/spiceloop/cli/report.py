@@ -10,6 +10,7 @@ from spiceloop.cli.arguments import (
     StudyOption,
     TrialOption,
     TrustOption,
+    TrustPythonOption,
     WhereArgument,
 )
 from spiceloop.cli.console import print_json, print_text
@@ -26,10 +27,19 @@ def report(
     problem: ProblemOption = None,
     trial: TrialOption = None,
     trust_deck: TrustOption = False,
+    trust_python: TrustPythonOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write the report of a study: one HTML file and its figures."""
-    opened = open_run(where, study, name=name, problem=problem, trust_deck=trust_deck, out=out)
+    opened = open_run(
+        where,
+        study,
+        name=name,
+        problem=problem,
+        trust_deck=trust_deck,
+        trust_python=trust_python,
+        out=out,
+    )
     page = opened.report(trial=trial)
     if json:
         print_json({"report": page, "study": opened.study.url, "trials": len(opened.trials)})

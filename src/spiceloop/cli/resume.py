@@ -16,6 +16,7 @@ from spiceloop.cli.arguments import (
     StudyOption,
     TimeoutOption,
     TrustOption,
+    TrustPythonOption,
     WhereArgument,
     again_options,
     at_least,
@@ -44,6 +45,7 @@ def resume(
     scheduler: SchedulerOption = "",
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
+    trust_python: TrustPythonOption = False,
     no_report: NoReportOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -60,7 +62,15 @@ def resume(
     from spiceloop.cli.progress import Progress
     from spiceloop.cli.scoreboard import Scoreboard
 
-    opened = open_run(where, study, name=name, problem=problem, trust_deck=trust_deck, out=out)
+    opened = open_run(
+        where,
+        study,
+        name=name,
+        problem=problem,
+        trust_deck=trust_deck,
+        trust_python=trust_python,
+        out=out,
+    )
     settings = opened.study.settings
     loaded = with_timeout(opened.problem, timeout)
     budget = settings.trials if trials is None else trials
@@ -79,5 +89,5 @@ def resume(
             on_event=progress.on_event,
             trust_deck=trust_deck,
         )
-    again = again_options(timeout, trust_deck, scheduler)
+    again = again_options(timeout, trust_deck, scheduler, trust_python)
     return Outcome(result, board, again, report=not no_report, json=json).tell()

@@ -15,6 +15,7 @@ from spiceloop.cli.arguments import (
     SimulatorOption,
     TimeoutOption,
     TrustOption,
+    TrustPythonOption,
     find_problem,
     read_settings,
     with_timeout,
@@ -49,6 +50,7 @@ def simulate(
     simulator: SimulatorOption = SimulatorName.LIBRARY,
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
+    trust_python: TrustPythonOption = False,
     json: JsonOption = False,
 ) -> None:
     """Simulate one design: the problem's start, changed by --set."""
@@ -57,7 +59,7 @@ def simulate(
     from spiceloop.spec.evaluate import Evaluator
     from spiceloop.spec.load import load_problem
 
-    loaded = with_timeout(load_problem(find_problem(problem)), timeout)
+    loaded = with_timeout(load_problem(find_problem(problem), trust_python=trust_python), timeout)
     design = _design(loaded, settings or [])
     with Evaluator(loaded, simulator.value, trust=trust_deck) as evaluator:
         if deck is not None:

@@ -16,6 +16,7 @@ from spiceloop.cli.arguments import (
     SimulatorOption,
     TimeoutOption,
     TrustOption,
+    TrustPythonOption,
     again_options,
     at_least,
     find_problem,
@@ -68,6 +69,7 @@ def size(
     scheduler: SchedulerOption = "",
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
+    trust_python: TrustPythonOption = False,
     no_report: NoReportOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -92,7 +94,7 @@ def size(
     from spiceloop.cli.scoreboard import Scoreboard
     from spiceloop.spec.load import load_problem
 
-    loaded = with_timeout(load_problem(find_problem(problem)), timeout)
+    loaded = with_timeout(load_problem(find_problem(problem), trust_python=trust_python), timeout)
     board = Scoreboard(loaded, loaded.task(initial), trials)
     with Progress(board) as progress:
         result = api.size(
@@ -111,7 +113,7 @@ def size(
             on_event=progress.on_event,
             trust_deck=trust_deck,
         )
-    again = again_options(timeout, trust_deck, scheduler)
+    again = again_options(timeout, trust_deck, scheduler, trust_python)
     return Outcome(result, board, again, report=not no_report, json=json).tell()
 
 

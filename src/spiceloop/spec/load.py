@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from spiceloop.circuit.design_space import did_you_mean
-from spiceloop.errors import ProblemError
+from spiceloop.errors import ProblemError, UntrustedPythonError
 from spiceloop.located_yaml import Location, read_yaml
+from spiceloop.own_files import not_own
 from spiceloop.spec.corners import TAGS, Varied
 from spiceloop.spec.problem import Metric, Parameter, PdkChoice, Problem, Testbench
 
@@ -31,8 +32,11 @@ _STAND_INS: dict[str, Any] = {
 }
 
 
-def load_problem(path: str | Path) -> Problem:
+def load_problem(path: str | Path, *, trust_python: bool = False) -> Problem:
     """Read ``problem.yaml``.
+
+    A file that names Python functions must be the user's own, and so must their files, unless
+    ``trust_python``: see `spiceloop.own_files`. Raises `UntrustedPythonError` where it is not.
 
     Raises `ProblemError` that lists every mistake as ``file:line: where: what``; decks and Python
     files are not opened here, see `spiceloop.spec.lint`.
@@ -52,7 +56,26 @@ def load_problem(path: str | Path) -> Problem:
         raise ProblemError(f"{path} has {count}:", texts)
     problem._folder = path.parent.resolve()
     problem._file = path.resolve()
+    if not trust_python:
+        _require_own(problem, path)
     return problem
+
+
+def _require_own(problem: Problem, path: Path) -> None:
+    """Refuse to run Python of a stranger's: who may change the problem file chooses what runs."""
+    named = [f for t in problem.testbenches.values() for f in t.functions] + [*problem.figures]
+    files = dict.fromkeys(
+        [path, *(problem.folder / f.rpartition(":")[0] for f in named if ".py:" in f)]
+        if named
+        else []
+    )
+    for file in files:
+        if file.exists() and (why := not_own(file)):
+            raise UntrustedPythonError(
+                f"{file} is not yours: {why}. The problem {path} runs Python functions "
+                f"({', '.join(named)}); read them, then copy the files into a folder of your own, "
+                "or give --trust-python (in Python: trust_python=True)"
+            )
 
 
 def _line(lines: Mapping[Location, int], where: Location) -> int:
