@@ -39,6 +39,7 @@ def check(
 
     Exit code 2 for any mistake, 4 where only the simulation of the start fails.
     """
+    from spiceloop.cli.corner_tables import worst_table
     from spiceloop.cli.tables import metric_rows, metric_table
 
     path = find_problem(problem)
@@ -51,6 +52,7 @@ def check(
             found = _try_start(loaded, simulator, trust=trust_deck)
         except SimulationError as error:
             failure = error
+    runs = _simulations(loaded, trust=trust_deck) if loaded is not None and not wrong else None
     code = InputError.exit_code if wrong else SimulationError.exit_code if failure else 0
     if json:
         rows = metric_rows(loaded, found.metrics) if loaded and found else None
@@ -62,6 +64,11 @@ def check(
                     {"severity": f.severity, "where": f.where, "message": f.message}
                     for f in findings
                 ],
+                "corners": [
+                    {"corner": c.name, "process": c.process, "conditions": dict(c.conditions)}
+                    for c in (loaded.corners if loaded else ())
+                ],
+                "simulations": runs,
                 "start": {"metrics": rows, "seconds": found.seconds} if found else None,
                 "failure": {"kind": failure.kind, "message": str(failure)} if failure else None,
             }
@@ -69,8 +76,13 @@ def check(
         return code
     for finding in findings:
         print_text(str(finding))
+    several = loaded is not None and len(loaded.corners) > 1
+    if loaded is not None and several and not wrong:
+        print_text(_corners_text(loaded, runs))
     if loaded is not None and found is not None:
-        print_table(metric_table(loaded, found.metrics))
+        by_corner = {name: at.metrics for name, at in found.corners.items()}
+        table = worst_table(loaded, found.metrics, by_corner) if several else None
+        print_table(table or metric_table(loaded, found.metrics))
     if failure is not None:
         print_text(f"error: the start design cannot be simulated: {failure}")
     errors = sum(f.severity == "error" for f in findings) + (failure is not None)
@@ -91,6 +103,23 @@ def _look(
     except ProblemError as error:
         return None, [Finding("error", m) for m in error.mistakes or (str(error),)]
     return loaded, lint(loaded, trust=trust)
+
+
+def _simulations(problem: Problem, *, trust: bool) -> int:
+    """How many simulations a design takes."""
+    from spiceloop.spec.bench import Bench
+
+    bench = Bench.load(problem, trust=trust)
+    return len(bench.runs(bench.corners))
+
+
+def _corners_text(problem: Problem, runs: int | None) -> str:
+    skipped = "; fewer for one that fails" if problem.early_stop else ""
+    names = "\n".join(f"  {c.name}" for c in problem.corners)
+    return (
+        f"{len(problem.corners)} corners, {runs} simulations a design{skipped}. "
+        f"The first is the typical one:\n{names}\n"
+    )
 
 
 def _try_start(problem: Problem, simulator: SimulatorName, *, trust: bool) -> Evaluation:

@@ -9,6 +9,7 @@ from pathlib import Path
 from spiceloop.api import Result
 from spiceloop.cli.boundary import INTERRUPTED
 from spiceloop.cli.console import note, print_json, print_table, print_text
+from spiceloop.cli.corner_tables import corner_rows, worst_table
 from spiceloop.cli.scoreboard import Scoreboard
 from spiceloop.cli.tables import comparison_table, design_table, metric_rows
 from spiceloop.errors import SimulationError
@@ -76,6 +77,9 @@ class Outcome:
         else:
             problem = self.result.problem
             print_table(comparison_table(problem, board.start, choice.trial))
+            if choice.trial.corners:
+                print_text("")
+                print_table(worst_table(problem, choice.trial.metrics, choice.trial.corners))
             print_text("")
             print_table(design_table(problem, board.start, choice.trial))
             itself = ", the start itself" if choice.trial.origin is Origin.START else ""
@@ -88,6 +92,7 @@ class Outcome:
             f"trials: {board.ended} of {board.total}",
             board.spec_text(),
             f"failed: {failures or 'none'}",
+            board.simulation_text(),
             f"hypervolume {board.hypervolume():.4g}",
             f"thinking {board.thinking_s:.1f} s, simulating {board.simulation_s:.1f} s",
         )
@@ -114,6 +119,9 @@ class Outcome:
             "pareto": [t.number for t in pareto_trials(result.problem, result.trials)],
             "hypervolume": board.hypervolume(),
             "seconds": {"thinking": board.thinking_s, "simulating": board.simulation_s},
+            "simulations": {"run": board.simulations, "saved": board.saved}
+            if len(result.problem.corners) > 1
+            else None,
             "report": page,
             "resume": self._resume() if result.ending is Ending.INTERRUPTED else None,
         }
@@ -125,9 +133,12 @@ class Outcome:
     def _trial(self, trial: Trial | None) -> dict[str, object] | None:
         if trial is None:
             return None
+        problem = self.result.problem
         return {
             "trial": trial.number,
-            "design": self.result.problem.with_tied(dict(trial.design)),
-            "metrics": metric_rows(self.result.problem, trial.metrics),
+            "design": problem.with_tied(dict(trial.design)),
+            "metrics": metric_rows(problem, trial.metrics),
             "feasible": trial.feasible,
+            "corners": corner_rows(problem.corners, trial.corners),
+            "simulations": {"run": trial.simulations, "saved": trial.saved} if trial.plan else None,
         }

@@ -81,7 +81,8 @@ class Progress:
             self._measure()
             if event.trial.failure is not None:
                 said = event.trial.failure
-                self._last_failure = f"trial {event.trial.number}: {said.kind}: {said.message}"
+                at = f" at corner {said.corner}" if event.trial.plan else ""
+                self._last_failure = f"trial {event.trial.number}{at}: {said.kind}: {said.message}"
             if self._live is None:
                 note(self._line(event.trial))
         else:
@@ -98,12 +99,15 @@ class Progress:
         head = f"[{self.board.ended}/{self.board.total}] trial {trial.number} {trial.origin}"
         if trial.failure is not None:
             said = f" (ngspice said: {trial.failure.line})" if trial.failure.line else ""
-            return f"{head}: failed, {trial.failure.kind}: {trial.failure.message}{said}"
+            at = f" at corner {trial.failure.corner}" if trial.plan else ""
+            return f"{head}: failed{at}, {trial.failure.kind}: {trial.failure.message}{said}"
         values = "  ".join(
             f"{name} {shown(trial.metrics[name], m.unit)}"
             for name, m in self.board.problem.objectives.items()
         )
         missed = f"  misses {', '.join(trial.violations)}" if trial.violations else ""
+        if trial.saved:
+            missed += f" at {list(trial.corners)[-1]}, {trial.saved} simulations saved"
         return f"{head}: {values}{missed}  hypervolume {self._volume}"
 
     def _measure(self) -> None:
@@ -171,6 +175,7 @@ class Progress:
             f"hypervolume {self._volume or '–'}",
             board.spec_text(),
             f"failed: {failures or 'none'}",
+            board.simulation_text(),
             f"thinking {board.thinking_s:.0f} s, simulating {board.simulation_s:.0f} s",
         )
         return Text("   ".join(filter(None, parts)))

@@ -64,6 +64,23 @@ class Scoreboard:
         return next(found, None)
 
     @property
+    def simulations(self) -> int:
+        """Simulations run, of a problem with corners; the start counted."""
+        return sum(t.simulations for t in self.trials.values())
+
+    @property
+    def saved(self) -> int:
+        """Simulations skipped, because the design had failed at another corner."""
+        return sum(t.saved for t in self.trials.values())
+
+    def simulation_text(self) -> str:
+        """Say how many simulations were run and saved; empty for a problem with one corner."""
+        total = self.simulations + self.saved
+        if not total:
+            return ""
+        return f"simulations: {self.simulations}, saved {self.saved} ({self.saved / total:.0%})"
+
+    @property
     def thinking_s(self) -> float:
         """Seconds spent in the optimizer."""
         return sum(t.thinking_s for t in self.trials.values())

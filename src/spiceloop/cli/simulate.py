@@ -47,13 +47,21 @@ def simulate(
         Path | None,
         typer.Option(metavar="DIR", help="Write the decks as simulated into this folder."),
     ] = None,
+    corner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="One corner in place of all; `typical`, or a name that check lists.",
+        ),
+    ] = None,
     simulator: SimulatorOption = SimulatorName.LIBRARY,
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
     trust_python: TrustPythonOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Simulate one design: the problem's start, changed by --set."""
+    """Simulate one design: the problem's start, changed by --set; at every corner."""
+    from spiceloop.cli.corner_tables import corner_rows, corner_tables, worst_table
     from spiceloop.cli.tables import metric_rows, metric_table
     from spiceloop.report.axes import shown
     from spiceloop.spec.evaluate import Evaluator
@@ -62,20 +70,33 @@ def simulate(
     loaded = with_timeout(load_problem(find_problem(problem), trust_python=trust_python), timeout)
     design = _design(loaded, settings or [])
     with Evaluator(loaded, simulator.value, trust=trust_deck) as evaluator:
+        bench = evaluator.bench
+        corners = (bench.find_corner(corner),) if corner else bench.corners
         if deck is not None:
             # Before the simulation, so that the decks of one that fails can be looked at.
             values = loaded.with_tied(design)
-            _write_decks([evaluator.bench.deck(t, values) for t in loaded.testbenches], deck)
+            for at in corners:
+                folder = deck / at.file_name if len(corners) > 1 else deck
+                _write_decks([bench.deck(t, values, at) for t in bench.needed(at)], folder)
         try:
-            found = evaluator.evaluate(design, waves=waves is not None)
+            found = evaluator.evaluate(design, waves=waves is not None, corners=corners)
         except SimulationError as error:
             if isinstance(error.__cause__, DesignError):
                 # In a run it is a failed trial; here the user wrote the value.
                 raise error.__cause__ from None
             raise
     if waves is not None:
-        _write_waves(found.waves, waves)
-    violations = loaded.violations(dict(found.metrics))
+        several = len(corners) > 1
+        _write_waves(
+            {
+                f"{name}/{t}" if several else t: plots
+                for name, at_corner in found.corners.items()
+                for t, plots in at_corner.waves.items()
+            },
+            waves,
+        )
+    violations = loaded.violations(found.metrics)
+    by_corner = {name: at.metrics for name, at in found.corners.items()}
     if json:
         print_json(
             {
@@ -84,6 +105,8 @@ def simulate(
                 "metrics": metric_rows(loaded, found.metrics),
                 "feasible": not violations,
                 "measures": found.measures,
+                "corners": corner_rows(corners, by_corner) if len(loaded.corners) > 1 else [],
+                "simulations": found.simulations,
                 "seconds": found.seconds,
                 "simulator": simulator.value,
             }
@@ -96,8 +119,17 @@ def simulate(
         )
     )
     print_text("")
-    print_table(metric_table(loaded, found.metrics))
-    note(f"\nsimulated in {found.seconds:.3g} s")
+    if len(corners) > 1:
+        print_table(worst_table(loaded, found.metrics, by_corner))
+        for table in corner_tables(loaded, by_corner):
+            print_text("")
+            print_table(table)
+        print_text("* the worst; ! a bound is missed")
+    else:
+        print_table(metric_table(loaded, found.metrics))
+    where = f" at {bench.label(corners[0])}" if len(loaded.corners) > len(corners) else ""
+    runs = f"{found.simulations} simulations{where}" if len(loaded.corners) > 1 else "simulated"
+    note(f"\n{runs} in {found.seconds:.3g} s")
 
 
 def _design(problem: Problem, settings: list[str]) -> dict[str, float]:

@@ -19,19 +19,23 @@ __all__ = [
     "design_table",
     "metric_rows",
     "metric_table",
+    "plain_table",
 ]
+
+
+_NUMBERS = {"value", "start", "chosen", "change", "ratio", "typical", "worst"}
 
 
 def metric_rows(problem: Problem, metrics: Mapping[str, float]) -> list[dict[str, object]]:
     """Return each metric with value, unit, goal, bounds and whether they are met (None: no bound).
 
-    Values are SI numbers.
+    Values are SI numbers, None for what was not simulated.
     """
     violations = problem.violations(dict(metrics))
     return [
         {
             "metric": name,
-            "value": metrics[name],
+            "value": metrics.get(name),
             "unit": m.unit,
             "goal": m.goal,
             "minimum": m.minimum,
@@ -46,22 +50,26 @@ def metric_rows(problem: Problem, metrics: Mapping[str, float]) -> list[dict[str
 
 def metric_table(problem: Problem, metrics: Mapping[str, float]) -> Table:
     """Return one evaluation's metrics as a table for people."""
-    table = _plain_table("metric", "value", "wanted", "")
+    table = plain_table("metric", "value", "wanted", "")
     violations = problem.violations(dict(metrics))
     for name, metric in problem.metrics.items():
         wanted = ", ".join(filter(None, (bounds_text(metric), metric.goal)))
         met = "[red]missed[/red]" if name in violations else "met" if bounds_text(metric) else ""
-        table.add_row(name, shown(metrics[name], metric.unit), wanted, met)
+        table.add_row(name, shown(metrics.get(name), metric.unit), wanted, met)
     return table
 
 
 def comparison_table(problem: Problem, start: Trial | None, chosen: Trial) -> Table:
     """Return the chosen design's metrics against the start's as a table for people."""
-    table = _plain_table("metric", "start", "chosen", "change", "", "wanted")
+    table = plain_table("metric", "start", "chosen", "change", "", "wanted")
     for name, metric in problem.metrics.items():
         before = start.metrics.get(name) if start else None
-        after = chosen.metrics[name]
-        changed = change(metric, after, before) if before is not None else Change("–")
+        after = chosen.metrics.get(name)
+        changed = (
+            change(metric, after, before)
+            if before is not None and after is not None
+            else Change("–")
+        )
         missed, met = name in chosen.violations, metric.goal is None and bounds_text(metric)
         table.add_row(
             name,
@@ -76,7 +84,7 @@ def comparison_table(problem: Problem, start: Trial | None, chosen: Trial) -> Ta
 
 def design_table(problem: Problem, start: Trial | None, chosen: Trial) -> Table:
     """Return the chosen design's parameters, tied ones included, against the start's."""
-    table = _plain_table("parameter", "start", "chosen", "ratio")
+    table = plain_table("parameter", "start", "chosen", "ratio")
     before = problem.with_tied(dict(start.design)) if start else {}
     for name, value in problem.with_tied(dict(chosen.design)).items():
         unit = problem.parameters[name].unit
@@ -89,13 +97,13 @@ def design_table(problem: Problem, start: Trial | None, chosen: Trial) -> Table:
     return table
 
 
-def _plain_table(*headers: str) -> Table:
+def plain_table(*headers: str) -> Table:
     """Return a table without lines, columns of numbers ranged right."""
     from rich.table import Table
 
     table = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for column in table.columns[1:]:
-        if column.header in {"value", "start", "chosen", "change", "ratio"}:
+        if column.header in _NUMBERS:
             column.justify = "right"
     return table
 

@@ -6,11 +6,12 @@ Python functions, and where each metric comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spiceloop.circuit.deck import Deck
+from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.netlist import TEMPERATURE, Netlist
 from spiceloop.errors import ProblemError
 from spiceloop.spec.corners import PROCESS, Corner
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from spiceloop.circuit.pdk.base import Pdk
     from spiceloop.circuit.pdk.sample import Sample
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "Run"]
+
+Run = tuple[str, str, tuple[tuple[str, float], ...]]  # testbench, process, conditions
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,28 @@ class Bench:
             corner.name,
             process.lower() if isinstance(process, str) else corner.process,
             {n: v for n, v in conditions.items() if n.lower() in known or n == TEMPERATURE},
+        )
+
+    def runs(self, corners: Iterable[Corner]) -> set[Run]:
+        """Return the simulations that corners take; equal ones, of the same deck, count once."""
+        return {self.run_of(t, corner) for corner in corners for t in self.needed(corner)}
+
+    def run_of(self, testbench: str, corner: Corner) -> Run:
+        """Return what tells one simulation of a design from another."""
+        seen = self.corner_of(testbench, corner)
+        return testbench, seen.process, tuple(sorted(seen.conditions.items()))
+
+    def find_corner(self, name: str) -> Corner:
+        """Return a corner by its name or as ``typical``. Raises `ProblemError`."""
+        for corner in self.corners:
+            if corner.name.lower() == name.lower():
+                return corner
+        if name.lower() == "typical":
+            return self.corners[0]
+        known = [c.name for c in self.corners]
+        raise ProblemError(
+            f"problem {self.problem.name!r} has no corner {name!r}"
+            + (did_you_mean(name, known) or f"; it has {', '.join(known)}")
         )
 
     def label(self, corner: Corner) -> str:

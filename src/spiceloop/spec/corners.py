@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 PROCESS = "corner"  # the condition that names sections of the PDK's library
+_NAME = re.compile(r"[A-Za-z0-9_.+=/-]+")
 _MOST = 1000  # more are a mistake in the file rather than a wish
 
 
@@ -54,6 +56,11 @@ class Corner:
     name: str
     process: str = ""
     conditions: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    @property
+    def file_name(self) -> str:
+        """The name with only what a file's name may hold everywhere."""
+        return re.sub(r"[^A-Za-z0-9_=+.-]", "_", self.name).lstrip(".")
 
 
 def _value(value: object) -> float | str:
@@ -175,8 +182,8 @@ def mistakes_in(
         for name, value in entry.items():
             where = f"corners.{i}.{name}"
             if name == "name":
-                if not isinstance(value, str):
-                    yield f"{where}: expected a name, got {value:g}"
+                if not isinstance(value, str) or not _NAME.fullmatch(value):
+                    yield f"{where}: {value!r} is no name; letters, digits and _ . + = / - only"
                 continue
             if name not in conditions and name != PROCESS:
                 yield (

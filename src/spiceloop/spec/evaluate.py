@@ -16,7 +16,7 @@ from spiceloop.errors import DesignError, FailureKind, SimulationError
 from spiceloop.sim import make_simulator
 from spiceloop.sim.base import Simulator
 from spiceloop.sim.waves import Waves
-from spiceloop.spec.bench import Bench
+from spiceloop.spec.bench import Bench, Run
 from spiceloop.spec.corners import Corner
 from spiceloop.spec.names import measure_key
 from spiceloop.spec.problem import Problem
@@ -165,6 +165,8 @@ class Evaluator:
                 break
         by_corner = {name: at.metrics for name, at in found.items()}
         typical = self.bench.corners[0].name
+        if corners and typical not in {c.name for c in corners}:
+            typical = corners[0].name
         return Evaluation(
             {} if failure else worst(self.bench.problem, by_corner, typical),
             found,
@@ -230,8 +232,8 @@ class _Run:
         self.sample = sample
         self.logs: list[str] = []
         self.warnings: list[str] = []
-        self.found: dict[object, _Found] = {}
-        self.tried: set[object] = set()
+        self.found: dict[Run, _Found] = {}
+        self.tried: set[Run] = set()
 
     @property
     def simulations(self) -> int:
@@ -240,8 +242,7 @@ class _Run:
 
     def skipped(self, corners: Sequence[Corner]) -> int:
         """How many simulations these corners would take."""
-        keys = {self._key(t, c) for c in corners for t in self.bench.needed(c)}
-        return len(keys - self.tried)
+        return len(self.bench.runs(corners) - self.tried)
 
     def at(self, corner: Corner) -> AtCorner:
         """Simulate every testbench that this corner needs. Raises `SimulationError`."""
@@ -249,7 +250,7 @@ class _Run:
         found: dict[str, _Found] = {}
         try:
             for here in self.bench.needed(corner):
-                key = self._key(here, corner)
+                key = self.bench.run_of(here, corner)
                 if key not in self.found:
                     self.found[key] = self._simulate(here, corner, key)
                 found[here] = self.found[key]
@@ -266,11 +267,7 @@ class _Run:
             {name: f.deck for name, f in found.items()},
         )
 
-    def _key(self, testbench: str, corner: Corner) -> object:
-        seen = self.bench.corner_of(testbench, corner)
-        return testbench, seen.process, tuple(sorted(seen.conditions.items()))
-
-    def _simulate(self, name: str, corner: Corner, key: object) -> _Found:
+    def _simulate(self, name: str, corner: Corner, key: Run) -> _Found:
         testbench = self.bench.problem.testbenches[name]
         functions = self.bench.functions[name]
         if self.evaluator.closed:

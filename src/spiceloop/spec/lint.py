@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from spiceloop.circuit.params import FUNCTIONS, assignments
 from spiceloop.circuit.pdk.registry import get_process, processes
 from spiceloop.circuit.suffixes import suspicious_numbers
 from spiceloop.errors import DesignError, InputError, ProblemError, SetupError
+from spiceloop.spec.corners import Corner
 from spiceloop.spec.functions import load_function
 from spiceloop.spec.names import find_routes, unknown_parameters
 from spiceloop.spec.problem import Problem
@@ -214,21 +215,25 @@ def _bins(problem: Problem, trust: bool) -> Iterator[Finding]:
         yield Finding("error", str(error), "pdk")
         return
 
-    def outside(design: Mapping[str, float]) -> str:
-        for name in problem.testbenches:
-            try:
-                bench.deck(name, problem.with_tied(dict(design)))
-            except DesignError as error:
-                return str(error)
+    def outside(design: Mapping[str, float], corners: Sequence[Corner]) -> str:
+        for corner in corners:
+            for name in bench.needed(corner):
+                try:
+                    bench.deck(name, problem.with_tied(dict(design)), corner)
+                except DesignError as error:
+                    return str(error)
         return ""
 
+    # The bins are the same in every section of a library as a rule: all corners for the start only.
+    typical = bench.corners[:1]
+
     try:
-        if message := outside(start):
+        if message := outside(start, bench.corners):
             yield Finding("error", f"the start cannot be simulated: {message}", "parameters")
             return
         for variable in problem.space.variables:
             for bound, value in (("minimum", variable.lower), ("maximum", variable.upper)):
-                if message := outside({**start, variable.name: variable.snap(value)}):
+                if message := outside({**start, variable.name: variable.snap(value)}, typical):
                     yield Finding("warning", message, f"parameters.{variable.name}.{bound}")
     except (InputError, SetupError) as error:
         yield Finding("error", str(error), "pdk")

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from spiceloop.spec.problem import Metric, Problem
 
-__all__ = ["worst", "worst_corner", "worst_index"]
+__all__ = ["worst", "worst_at", "worst_corner", "worst_index"]
 
 
 def worst(
@@ -30,13 +30,20 @@ def worst(
 
     ``typical`` is the typical corner's name. A metric that no corner has is left out.
     """
+    return {m: corners[c][m] for m, c in worst_at(problem, corners, typical).items()}
+
+
+def worst_at(
+    problem: Problem, corners: Mapping[str, Mapping[str, float]], typical: str
+) -> dict[str, str]:
+    """Return the corner that decides each metric; arguments as for `worst`."""
     found = {}
     for name, metric in problem.metrics.items():
         corner = worst_corner(
             metric, {c: m[name] for c, m in corners.items() if name in m}, typical
         )
         if corner:
-            found[name] = corners[corner][name]
+            found[name] = corner
     return found
 
 

@@ -9,7 +9,8 @@ The rule, among feasible trials on the Pareto front of the objectives:
    has of it (smallest Chebyshev distance to the ideal point, in the same units). The start itself
    is chosen only where the front holds nothing else.
 
-Without a feasible trial, the one with the smallest sum of relative violations.
+Without a feasible trial, the one with the smallest sum of relative violations; of a trial that
+skipped corners, those of its estimated worst case (`spiceloop.study.skipped`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from spiceloop.errors import StudyError
 from spiceloop.opt.pareto import losses, pareto_mask
 from spiceloop.spec.problem import Problem
+from spiceloop.study.skipped import estimated
 from spiceloop.study.trial import Origin, Trial, TrialState
 
 __all__ = ["Choice", "choose", "pareto_trials"]
@@ -56,8 +58,16 @@ def choose(problem: Problem, trials: Sequence[Trial], number: int | None = None)
         return None
     front = pareto_trials(problem, trials)
     if not front:
-        least = min(done, key=lambda t: (sum(t.violations.values()), t.number))
-        return Choice(least, "no trial meets every constraint; this one violates them the least")
+        guesses = estimated(problem, done)
+
+        def missed(t: Trial) -> float:
+            return sum(problem.violations(guesses.get(t.number, t.metrics)).values())
+
+        least = min(done, key=lambda t: (missed(t), t.number))
+        rule = "no trial meets every constraint; this one violates them the least"
+        if least.saved:
+            rule += f", as far as {len(least.corners)} of its corners tell"
+        return Choice(least, rule)
     y = _losses(problem, front)
     span = np.ptp(y, axis=0)
     span[span == 0] = 1.0

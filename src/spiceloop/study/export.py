@@ -24,7 +24,10 @@ def trials_frame(problem: Problem, trials: Sequence[Trial]) -> DataFrame:
 
     Columns: ``trial, state, origin, feasible``, the parameters (tied ones too), the metrics, then
     ``violation`` (the sum of relative excesses), ``failure``, ``message``, ``simulation_s``,
-    ``thinking_s``. A metric called as a column before it gets an underscore at its end.
+    ``thinking_s``. Of a problem with corners the metrics are the worst over those simulated; then
+    come ``simulations`` (run), ``saved`` (skipped, because the design had failed) and each metric
+    at each corner as ``metric@corner``. A column called as one before it gets an underscore at its
+    end.
     """
     import pandas as pd
 
@@ -56,6 +59,13 @@ def trials_frame(problem: Problem, trials: Sequence[Trial]) -> DataFrame:
     put("message", (t.failure.message if t.failure else "" for t in trials))
     put("simulation_s", (t.simulation_s for t in trials))
     put("thinking_s", (t.thinking_s for t in trials))
+    if len(problem.corners) > 1:
+        put("simulations", (t.simulations for t in trials))
+        put("saved", (t.saved for t in trials))
+        for name, metric in problem.metrics.items():
+            for corner in problem.corners if metric.corners == "all" else problem.corners[:1]:
+                at = (t.corners.get(corner.name, {}) for t in trials)
+                put(f"{name}@{corner.name}", (m.get(name, float("nan")) for m in at))
     return pd.DataFrame(columns)
 
 
@@ -89,6 +99,11 @@ def sized_netlists(
     for testbench in problem.testbenches:
         deck = bench.deck(testbench, values)
         header = [f"* sized by spiceloop: problem {problem.name}, trial {trial.number}"]
+        if trial.corners:
+            header += [
+                f"* corner: {bench.corners[0].name}; the metrics below are the worst over "
+                f"{len(trial.corners)} corners"
+            ]
         header += [
             f"* {name} = {format_si(value, problem.parameters[name].unit)}"
             for name, value in values.items()

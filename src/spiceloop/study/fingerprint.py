@@ -40,7 +40,16 @@ def fingerprint(bench: Bench) -> dict[str, str]:
 def _relevant(problem: Problem) -> dict[str, Any]:
     kept: dict[str, Any] = problem.model_dump(
         mode="json",
-        include={"pdk", "conditions", "parameters", "metrics", "testbenches"},
+        include={
+            "pdk",
+            "conditions",
+            "corners_listed",
+            "early_stop",
+            "parameters",
+            "metrics",
+            "testbenches",
+        },
+        by_alias=True,
         exclude_defaults=True,  # a later version with another optional field finds no difference
     )
     return kept
