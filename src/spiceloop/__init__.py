@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spiceloop.api import simulate as simulate
     from spiceloop.api import size as size
     from spiceloop.bridge.codesign import run_codesign as run_codesign
+    from spiceloop.circuit.pdk.sample import Sample as Sample
     from spiceloop.errors import AudioError as AudioError
     from spiceloop.errors import ConfigError as ConfigError
     from spiceloop.errors import DataError as DataError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from spiceloop.filterbank.bank import FilterBank as FilterBank
     from spiceloop.kws.config import load_config as load_config
     from spiceloop.kws.load import load_data as load_data
+    from spiceloop.montecarlo.estimate import estimate_yield as estimate_yield
+    from spiceloop.montecarlo.summary import Yield as Yield
     from spiceloop.sim.waves import Plot as Plot
     from spiceloop.sim.waves import Waves as Waves
     from spiceloop.spec.evaluate import Evaluation as Evaluation
@@ -51,6 +54,7 @@ _WHERE = {
     "Problem": "spec.problem",
     "ProblemError": "errors",
     "Result": "api",
+    "Sample": "circuit.pdk.sample",
     "SetupError": "errors",
     "SimulationError": "errors",
     "SpiceloopError": "errors",
@@ -60,6 +64,8 @@ _WHERE = {
     "TrainingError": "errors",
     "Trial": "study.trial",
     "Waves": "sim.waves",
+    "Yield": "montecarlo.summary",
+    "estimate_yield": "montecarlo.estimate",
     "load_config": "kws.config",
     "load_data": "kws.load",
     "load_problem": "api",
@@ -82,6 +88,7 @@ __all__ = [
     "Problem",
     "ProblemError",
     "Result",
+    "Sample",
     "SetupError",
     "SimulationError",
     "SpiceloopError",
@@ -91,6 +98,8 @@ __all__ = [
     "TrainingError",
     "Trial",
     "Waves",
+    "Yield",
+    "estimate_yield",
     "load_config",
     "load_data",
     "load_problem",

@@ -12,10 +12,19 @@ import spiceloop
 
 PUBLIC = [
     *("AudioError", "ConfigError", "DataError", "DeckError", "DesignError", "Evaluation"),
-    *("FilterBank", "Plot", "Problem", "ProblemError", "Result", "SetupError"),
-    *("SimulationError", "SpiceloopError", "StorageError", "Study", "StudyError"),
-    *("TrainingError", "Trial", "Waves", "load_config", "load_data", "load_problem", "open_study"),
-    *("resume", "run_codesign", "simulate", "size"),
+    *("FilterBank", "Plot", "Problem", "ProblemError", "Result", "Sample"),
+    *("SetupError", "SimulationError", "SpiceloopError", "StorageError", "Study", "StudyError"),
+    *("TrainingError", "Trial", "Waves", "Yield", "estimate_yield"),
+    *(
+        "load_config",
+        "load_data",
+        "load_problem",
+        "open_study",
+        "resume",
+        "run_codesign",
+        "simulate",
+        "size",
+    ),
 ]
 
 

@@ -23,6 +23,7 @@ from spiceloop.cli.report import report
 from spiceloop.cli.resume import resume
 from spiceloop.cli.simulate import simulate
 from spiceloop.cli.size import size
+from spiceloop.cli.yields import yield_
 
 __all__ = ["app", "main"]
 
@@ -62,8 +63,8 @@ def _root(
         print_text(context.get_help())
 
 
-for _command in (size, resume, simulate, check, init, report, export, doctor):
-    app.command(_command.__name__)(_command)
+for _command in (size, resume, simulate, yield_, check, init, report, export, doctor):
+    app.command(_command.__name__.rstrip("_"))(_command)
 app.add_typer(examples_app, name="examples")
 app.add_typer(codesign_app, name="codesign")
 app.add_typer(data_app, name="data")
