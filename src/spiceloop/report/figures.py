@@ -19,10 +19,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spiceloop.report.axes import MetricAxis, metric_axes
-from spiceloop.report.palette import BLUE, GREEN, GREY, GROUPS, ORANGE
+from spiceloop.report.palette import BLUE, GREEN, GREY, GROUPS, ORANGE, VERMILION
 from spiceloop.report.static import new_figure
 from spiceloop.report.traces import best_so_far_values, positions, span
 from spiceloop.report.view import StudyView
+from spiceloop.study.trial import Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "best_so_far",
+    "corner_margins",
     "hypervolume",
     "parallel_coordinates",
     "pareto_matrix",
@@ -176,6 +178,63 @@ def parallel_coordinates(view: StudyView, ax: Axes | None = None) -> Axes:
             )
     _ends(ax, view, axes)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=5)
+    return ax
+
+
+def corner_margins_height(view: StudyView) -> float:
+    """Return how high `corner_margins` should be, in inches."""
+    return 1.2 + 0.3 * sum(m.bounded for m in view.problem.metrics.values())
+
+
+def corner_margins(view: StudyView, trial: Trial, ax: Axes | None = None) -> Axes:
+    """Draw what a design has left to each bound at every corner, in % of the bound.
+
+    Margins beyond ±100 % are drawn at the edge.
+    """
+    bounded = {n: m for n, m in view.problem.metrics.items() if m.bounded}
+    typical = view.problem.corners[0].name
+    ax = ax or _axes(6.5, corner_margins_height(view))
+    labels: set[str] = set()
+    for y, (name, metric) in enumerate(bounded.items()):
+        margins = {
+            corner: -100 * excess
+            for corner, values in trial.corners.items()
+            if name in values and (excess := metric.excess(values[name])) is not None
+        }
+        if not margins:
+            continue
+        least = min(margins, key=lambda c: margins[c])
+        for corner, margin in sorted(margins.items(), key=lambda item: item[0] == least):
+            label, color, marker = (
+                ("least margin", VERMILION, "D")
+                if corner == least
+                else ("typical corner", BLUE, "o")
+                if corner == typical
+                else ("other corners", GREY, "|")
+            )
+            x = min(max(margin, -100.0), 100.0)
+            text = label if label not in labels else None
+            labels.add(label)
+            ax.plot(x, y, marker, color=color, ms=6, label=text, clip_on=False, zorder=3)
+        at = min(max(margins[least], -100.0), 100.0)
+        right = at < 60
+        ax.annotate(
+            f" {least} " if right else f" {least}  ",
+            (at, y),
+            (4 if right else -4, 6),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            fontsize=6.5,
+            color=VERMILION,
+            parse_math=False,
+        )
+    ax.axvline(0, color="#1c2128", lw=1)
+    ax.set_yticks(range(len(bounded)))
+    ax.set_yticklabels(bounded, parse_math=False)
+    ax.set_ylim(len(bounded) - 0.4, -0.8)
+    ax.set_xlim(-100 if ax.dataLim.x0 < 0 else -5, 103)
+    ax.set_xlabel("margin (% of the bound)")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return ax
 
 

@@ -107,10 +107,8 @@ def _histogram(result: Yield, found: list[Statistics]) -> Panel:
         if bound is not None and every.min() - 3 * span <= bound <= every.max() + 3 * span
     ]
     prefixed = bool(first.unit) and first.unit not in PLAIN_UNITS
-    return Panel(
-        tuple(lines), Axis("", first.unit, prefixed=prefixed), Axis("dies"), first.metric,
-        tuple(marks),
-    )  # fmt: skip
+    x = Axis(first.metric, first.unit, prefixed=prefixed)
+    return Panel(tuple(lines), x, Axis("dies"), marks=tuple(marks))
 
 
 def _verdict(result: Yield) -> Made:

@@ -125,6 +125,10 @@ class Metric(_Model):
             if bound is not None
         ]
 
+    def excess(self, value: float) -> float | None:
+        """The larger of `excesses`, ≤ 0 where every bound is met; None without a bound."""
+        return max(self.excesses(value), default=None)
+
 
 class Testbench(_Model):
     """One ordinary ngspice deck.

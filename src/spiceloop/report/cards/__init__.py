@@ -5,6 +5,7 @@ from __future__ import annotations
 from spiceloop.report.cards import (
     circuit,
     comparison,
+    corners,
     failures,
     fronts,
     headline,
@@ -21,6 +22,7 @@ __all__ = ["Card", "Plot", "all_cards"]
 _CARDS: tuple[tuple[str, str, Maker], ...] = (
     ("headline", "Result", headline.make),
     ("comparison", "Start against chosen designs", comparison.make),
+    ("corners", "Corners", corners.make),
     ("fronts", "Trade-offs", fronts.make_matrix),
     ("parallel", "Parallel coordinates", fronts.make_parallel),
     ("hypervolume", "Hypervolume", progress.make_hypervolume),
@@ -34,5 +36,11 @@ _CARDS: tuple[tuple[str, str, Maker], ...] = (
 
 
 def all_cards(view: StudyView) -> tuple[Card, ...]:
-    """Draw every card; one that cannot be drawn says why."""
-    return tuple(draw(key, title, make, view) for key, title, make in _CARDS)
+    """Draw every card; one that cannot be drawn says why.
+
+    The card of corners stands only in the report of a problem that has some.
+    """
+    several = len(view.problem.corners) > 1
+    return tuple(
+        draw(key, title, make, view) for key, title, make in _CARDS if several or key != "corners"
+    )

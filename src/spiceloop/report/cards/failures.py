@@ -11,7 +11,7 @@ from spiceloop.report.axes import shown
 from spiceloop.report.cards.base import Plot
 from spiceloop.report.compare import bounds_text
 from spiceloop.report.view import StudyView
-from spiceloop.study.trial import Trial
+from spiceloop.study.trial import Failure, Trial
 
 __all__ = ["make"]
 
@@ -58,6 +58,11 @@ def _line(view: StudyView, trial: Trial) -> Line:
         failure.kind if failure else "unknown",
         failure.message if failure else "",
         failure.line if failure else "",
-        ", ".join(p for p in (failure.deck, failure.analysis) if p) if failure else "",
+        _place(view, failure) if failure else "",
         ", ".join(f"{n} = {shown(v, units.get(n, ''))}" for n, v in trial.design.items()),
     )
+
+
+def _place(view: StudyView, failure: Failure) -> str:
+    corner = failure.corner if len(view.problem.corners) > 1 else ""
+    return ", ".join(p for p in (failure.deck, corner, failure.analysis) if p)
