@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["not_own"]
+from spiceloop.errors import UntrustedPythonError
+
+__all__ = ["not_own", "require_own"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _ORIGIN = ("user.xdg.origin.url", "user.xdg.referrer.url")
@@ -42,6 +45,20 @@ def not_own(path: Path) -> str:
         if status.st_mode & stat.S_IWGRP and not _private_group(status.st_gid):
             return f"{what} can be written by a group of users"
     return ""
+
+
+def require_own(files: Iterable[Path], named: Iterable[str]) -> None:
+    """Raise `UntrustedPythonError` unless all files are the user's own; ``named``: what they run.
+
+    A file that is not there is left to whoever opens it.
+    """
+    for file in dict.fromkeys(files):
+        if file.exists() and (why := not_own(file)):
+            raise UntrustedPythonError(
+                f"{file} is not yours: {why}; and it would run the Python code "
+                f"{', '.join(named)}. Read that, then copy the files into a folder of your own, "
+                "or give --trust-python (in Python: trust_python=True)"
+            )
 
 
 def _downloaded_from(file: Path) -> str:

@@ -15,6 +15,7 @@ from spiceloop.kws.loss import Weights
 from spiceloop.kws.mixing import Mixing
 from spiceloop.located_yaml import Location, read_yaml
 from spiceloop.numbers import Number
+from spiceloop.own_files import require_own
 
 __all__ = ["COMMON", "Arm", "BankSection", "Config", "load_config", "parse_config"]
 
@@ -182,8 +183,12 @@ class Config(_Section):
         return data
 
 
-def load_config(path: str | Path) -> Config:
-    """Read ``CONFIG.yaml``. Raises `ConfigError` that lists every mistake with its line."""
+def load_config(path: str | Path, *, trust_python: bool = False) -> Config:
+    """Read ``CONFIG.yaml``. Raises `ConfigError` that lists every mistake with its line.
+
+    A file that names a classifier of its own, ``module:Class``, must be the user's own unless
+    ``trust_python`` (see `spiceloop.own_files`). Raises `UntrustedPythonError` where it is not.
+    """
     path = Path(path)
     try:
         data, lines, mistakes = read_yaml(path)
@@ -197,6 +202,8 @@ def load_config(path: str | Path) -> Config:
         texts += [_located(path, lines, where, what) for where, what in _mistakes(error)]
     if texts:
         raise ConfigError(f"{path} cannot be used:", sorted(texts, key=_line))
+    if ":" in config.classifier and not trust_python:
+        require_own([path], [config.classifier])
     return config
 
 

@@ -29,6 +29,7 @@ import torch
 
 from spiceloop.errors import StorageError, StudyError
 from spiceloop.kws.train import COMMON, EpochRecord
+from spiceloop.own_files import require_own
 
 __all__ = ["RunFolder"]
 
@@ -58,11 +59,15 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: str | Path) -> RunFolder:
-        """Open an existing run. Raises `StudyError`."""
+    def open(cls, path: str | Path, *, trust_python: bool = False) -> RunFolder:
+        """Open an existing run. Raises `StudyError`, and as `load_config` does."""
         folder = cls(path)
         if not folder.exists():
             raise StudyError(f"{folder.path} holds no co-design run (no config.json in it)")
+        config = folder.head()["config"]
+        classifier = str(config.get("classifier", "")) if isinstance(config, dict) else ""
+        if ":" in classifier and not trust_python:
+            require_own([folder.path / "config.json"], [classifier])
         return folder
 
     def exists(self) -> bool:

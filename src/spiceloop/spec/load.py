@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from spiceloop.circuit.design_space import did_you_mean
-from spiceloop.errors import ProblemError, UntrustedPythonError
+from spiceloop.errors import ProblemError
 from spiceloop.located_yaml import Location, read_yaml
-from spiceloop.own_files import not_own
+from spiceloop.own_files import require_own
 from spiceloop.spec.corners import TAGS, Varied
 from spiceloop.spec.problem import Metric, Parameter, PdkChoice, Problem, Testbench
 
@@ -64,18 +64,9 @@ def load_problem(path: str | Path, *, trust_python: bool = False) -> Problem:
 def _require_own(problem: Problem, path: Path) -> None:
     """Refuse to run Python of a stranger's: who may change the problem file chooses what runs."""
     named = [f for t in problem.testbenches.values() for f in t.functions] + [*problem.figures]
-    files = dict.fromkeys(
-        [path, *(problem.folder / f.rpartition(":")[0] for f in named if ".py:" in f)]
-        if named
-        else []
-    )
-    for file in files:
-        if file.exists() and (why := not_own(file)):
-            raise UntrustedPythonError(
-                f"{file} is not yours: {why}. The problem {path} runs Python functions "
-                f"({', '.join(named)}); read them, then copy the files into a folder of your own, "
-                "or give --trust-python (in Python: trust_python=True)"
-            )
+    if named:
+        files = (problem.folder / f.rpartition(":")[0] for f in named if ".py:" in f)
+        require_own([path, *files], named)
 
 
 def _line(lines: Mapping[Location, int], where: Location) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spiceloop.cli.arguments import JsonOption
+from spiceloop.cli.arguments import JsonOption, TrustPythonOption
 from spiceloop.cli.codesign.arguments import (
     ArmOption,
     DataOption,
@@ -41,13 +41,14 @@ def evaluate(
     ] = False,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
+    trust_python: TrustPythonOption = False,
     json: JsonOption = False,
 ) -> None:
     """Print accuracy against SNR and the confusion of classes; draw the confusion as PNG."""
     from spiceloop.kws.config import parse_config
     from spiceloop.kws.run_folder import RunFolder
 
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, trust_python=trust_python)
     config = parse_config(folder.head()["config"])
     names = choose_arm(folder, config, arm)
     use_device(device, threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spiceloop.cli.arguments import JsonOption, NoReportOption
+from spiceloop.cli.arguments import JsonOption, NoReportOption, TrustPythonOption
 from spiceloop.cli.codesign.arguments import (
     DataOption,
     DeviceOption,
@@ -23,13 +23,14 @@ def resume(
     threads: ThreadsOption = None,
     tensorboard: TensorboardOption = False,
     no_report: NoReportOption = False,
+    trust_python: TrustPythonOption = False,
     json: JsonOption = False,
 ) -> int:
     """Go on after the last finished epoch; the numbers are those of an uninterrupted run."""
     from spiceloop.kws.config import parse_config
     from spiceloop.kws.run_folder import RunFolder
 
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, trust_python=trust_python)
     head = folder.head()
     config = parse_config(head["config"])
     use_device(device, threads)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spiceloop.cli.arguments import JsonOption, NoReportOption
+from spiceloop.cli.arguments import JsonOption, NoReportOption, TrustPythonOption
 from spiceloop.cli.codesign.arguments import (
     DataOption,
     DeviceOption,
@@ -57,13 +57,14 @@ def run(
     threads: ThreadsOption = None,
     tensorboard: TensorboardOption = False,
     no_report: NoReportOption = False,
+    trust_python: TrustPythonOption = False,
     json: JsonOption = False,
 ) -> int:
     """Train filters and classifier together; Ctrl-C keeps every finished epoch."""
     from spiceloop.kws.config import load_config
 
     file = find_config(config)
-    wanted = apply_settings(load_config(file), settings or [], seed)
+    wanted = apply_settings(load_config(file, trust_python=trust_python), settings or [], seed)
     if data is None and file != configurations().get(_DEMO):
         raise InputError(
             "give the recordings by --data DIR; `spiceloop data` checks, downloads or makes some, "
