@@ -7,11 +7,15 @@ What a worker needs travels with every trial, compressed, so workers may come an
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import queue
+import socket
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +24,13 @@ from typing import Any, TypeAlias
 from spiceloop.errors import ClusterError, FailureKind, SetupError
 from spiceloop.sim import make_simulator
 from spiceloop.sim.base import Simulator
-from spiceloop.study.crew import Outcome
 from spiceloop.study.events import ClusterChanged, OnEvent
 from spiceloop.study.parcel import Parcel, pack
 from spiceloop.study.remote import Answer, Refusal, perform
 from spiceloop.study.store import Study
-from spiceloop.study.trial import Failure, Trial
+from spiceloop.study.trial import Failure, Outcome, Trial
 
-__all__ = ["DaskCrew"]
+__all__ = ["DaskCrew", "connect"]
 
 _CONNECT_S = 10.0
 _TICK_S = 0.25  # how long one wait for a result lasts at most
@@ -74,7 +77,6 @@ class DaskCrew:
         """
         if not isinstance(simulator, str):
             raise SetupError("a cluster makes its own simulators: give one by its name")
-        client_class = _client_class()
         engine = make_simulator(simulator)
         try:
             self.parcel = pack(self.study.bench, simulator, engine.version())
@@ -82,20 +84,7 @@ class DaskCrew:
             engine.close()
         self.limit = workers
         self._quiet.begin()
-        where = (
-            {"scheduler_file": self.address}
-            if "://" not in self.address and Path(self.address).is_file()
-            else {"address": self.address}
-        )
-        try:
-            self.client = client_class(
-                **where, timeout=_CONNECT_S, set_as_default=False, name="spiceloop"
-            )
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ClusterError(
-                f"no Dask scheduler answers at {self.address}: {_first_line(error)}; start one "
-                "with `dask scheduler`, or correct --scheduler (such as tcp://host:8786)"
-            ) from error
+        self.client = connect(self.address)
         self._look()
 
     @property
@@ -118,6 +107,7 @@ class DaskCrew:
             perform,
             self.parcel,
             dict(trial.design),
+            trial.plan,
             key=f"spiceloop-{self._run}-trial-{trial.number}-{self._submitted}",
             workers=None if workers is None else sorted(workers),
             pure=False,
@@ -169,7 +159,7 @@ class DaskCrew:
         if job is None:
             return None  # given up meanwhile
         if future.status == "error":
-            outcome: Outcome = _given_up(future.exception(timeout=_FETCH_S))
+            outcome = Outcome(failure=_given_up(future.exception(timeout=_FETCH_S)))
             seconds = 0.0
         elif future.status != "finished":  # cancelled or lost: only a scheduler does that to us
             raise self._lost()
@@ -266,15 +256,82 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _client_class() -> Callable[..., Client]:
+def connect(address: str) -> Client:
+    """Return a client of the scheduler at an address or in a scheduler file; the caller closes it.
+
+    Raises `ClusterError` where none answers, `SetupError` without dask.distributed.
+    """
     try:
-        from distributed import Client
+        import distributed
     except ImportError as error:
         raise SetupError(
             "a cluster needs dask.distributed: pip install 'spiceloop[cluster]', here and on "
             "every worker"
         ) from error
-    return Client
+    quiet = _Quiet()
+    quiet.begin()
+    try:
+        found = _address_in(address)
+        # A client given a wrong address can wait for ever; so ask first, in a loop of our own.
+        with ThreadPoolExecutor(1) as pool:
+            kind = pool.submit(asyncio.run, _kind_at(found)).result()
+        if kind != "Scheduler":
+            raise ValueError(f"a Dask {kind.lower()} is there")
+        dask: Any = distributed
+        return dask.Client(found, timeout=_CONNECT_S, set_as_default=False, name="spiceloop")
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address}: {_first_line(error)}; start one with "
+            "`dask scheduler`, or correct --scheduler (such as tcp://host:8786)"
+        ) from error
+    finally:
+        quiet.end()
+
+
+def _address_in(text: str) -> str:
+    """Return the address that a text is, or that a scheduler file holds. Raises `ValueError`."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    if "://" not in text and Path(text).is_file():
+        try:
+            text = str(json.loads(Path(text).read_text())["address"])
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(
+                "the file is no scheduler file (dask scheduler --scheduler-file)"
+            ) from None
+    elif "://" not in text and "/" in text:
+        raise ValueError("there is no such scheduler file")
+    scheme, rest = parse_address(text)
+    if scheme not in {"tcp", "tls"}:
+        raise ValueError(f"{scheme}:// is not supported; expected tcp:// or tls://")
+    parse_host_port(rest)
+    return text
+
+
+async def _kind_at(address: str) -> str:
+    import distributed
+
+    dask: Any = distributed
+
+    async def ask() -> str:
+        arguments = dask.Security().get_connection_args("client")
+        async with dask.rpc(address, connection_args=arguments) as server:
+            return str((await server.identity())["type"])
+
+    try:
+        return await asyncio.wait_for(ask(), _CONNECT_S)
+    except TimeoutError:
+        raise TimeoutError(f"{_why_silent(address)} (waited {_CONNECT_S:.0f} s)") from None
+
+
+def _why_silent(address: str) -> str:
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    try:
+        socket.create_connection(parse_host_port(parse_address(address)[1]), timeout=1.0).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return "something is there, but no Dask scheduler, or one that expects tls://"
 
 
 class _Quiet:

@@ -141,7 +141,7 @@ class _Pickler(pickle.Pickler):
         if isinstance(item, MeasureFunction):
             return _function, (_Source.of(item),)
         if isinstance(item, Pdk):
-            return get_pdk, (item.name, item.corner, getattr(item, "library", "continuous"))
+            return get_pdk, (item.name, item.corner, getattr(item, "library", ""))
         return NotImplemented
 
 
