@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
+
+from postgres_server import PostgresServer, missing
 
 # One thread: the suite runs in parallel processes, and BLAS threads would only fight.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -42,3 +45,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_sessionstart(session: pytest.Session) -> None:
     if session.config.getoption("--ngspice") == "required" and shutil.which("ngspice") is None:
         pytest.exit("ngspice is not on PATH: install it, or give --ngspice=skip", returncode=3)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server for the whole session; each test makes a database of its own."""
+    if why_not := missing():
+        pytest.skip(why_not)
+    server = PostgresServer()
+    yield server
+    server.remove()

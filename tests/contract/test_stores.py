@@ -35,8 +35,10 @@ def bench() -> Bench:
     return Bench.load(load_problem(DATA / "problem.yaml"))
 
 
-@pytest.fixture(params=["sqlite", "journal"])
+@pytest.fixture(params=["sqlite", "journal", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_server").new_database()
     return f"{request.param}:///{tmp_path / 'study.db'}"
 
 
@@ -275,8 +277,9 @@ def test_a_killed_claim_does_not_bind(bench, url):
     study.claim()
 
 
-def test_a_folder_that_is_not_there(bench, url):
-    missing = url.replace("study.db", "no/study.db")
+@pytest.mark.parametrize("scheme", ["sqlite", "journal"])
+def test_a_folder_that_is_not_there(bench, scheme, tmp_path):
+    missing = f"{scheme}:///{tmp_path / 'no' / 'study.db'}"
     with pytest.raises(StorageError, match="does not exist"):
         Study.create(bench, missing, Settings())
     with pytest.raises(StudyError, match="no study file"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +16,8 @@ __all__ = ["Taken", "fill"]
 _DECIMALS = 9
 # How many random designs are tried before the grid counts as used up.
 _TRIES = 4096
+# How many rows of histories are remembered with their keys.
+_KNOWN = 100_000
 
 
 class Taken:
@@ -22,10 +25,8 @@ class Taken:
 
     def __init__(self, space: DesignSpace, *groups: Floats) -> None:
         self.space = space
-        self._keys = {_key(row) for group in groups for row in self._snap(group)}
-
-    def _snap(self, points: Floats) -> Floats:
-        return self.space.snap_unit(points) if len(points) else np.empty((0, len(self.space)))
+        known = _known_keys(space)
+        self._keys = {_snapped_key(space, row, known) for group in groups for row in group}
 
     def first_new(self, points: Iterable[Floats]) -> Floats | None:
         """Snap points one after another and return the first that is new, marking it taken."""
@@ -40,6 +41,22 @@ class Taken:
 
 def _key(row: Floats) -> bytes:
     return (np.round(row, _DECIMALS) + 0.0).tobytes()
+
+
+def _snapped_key(space: DesignSpace, row: Floats, known: dict[bytes, bytes]) -> bytes:
+    raw = np.asarray(row, dtype=float).tobytes()
+    key = known.get(raw)
+    if key is None:
+        if len(known) >= _KNOWN:
+            known.clear()
+        known[raw] = key = _key(space.snap_unit(row)[0])
+    return key
+
+
+@lru_cache(maxsize=4)
+def _known_keys(space: DesignSpace) -> dict[bytes, bytes]:
+    """Keys of rows that were asked about: a history holds the same ones again and again."""
+    return {}
 
 
 def fill(taken: Taken, preferred: Iterable[Floats], rng: np.random.Generator) -> Floats:

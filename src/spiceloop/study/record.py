@@ -86,34 +86,36 @@ def history_of(
     problem: Problem,
     trials: Sequence[Trial],
     waiting: Sequence[dict[str, float]] = (),
-    points: dict[int, Floats] | None = None,
+    known: dict[int, tuple[Floats, list[float]]] | None = None,
 ) -> History:
     """Return what an optimizer may know of these trials; ``waiting`` designs count as pending.
 
     Of a design that failed before every corner was simulated it is told what `estimated` says.
 
-    ``points`` keeps designs in the unit cube by trial number from one call to the next.
+    ``known`` keeps rows by trial number from one call to the next: design, metrics.
     """
     space = problem.space
-    points = {} if points is None else points
+    known = {} if known is None else known
     names = tuple(problem.metrics)
     finished = [t for t in trials if t.state is not TrialState.RUNNING]
     pending = [t.design for t in trials if t.state is TrialState.RUNNING] + list(waiting)
     guesses = estimated(problem, finished)
     start = [i for i, t in enumerate(finished) if t.origin is Origin.START]
-    for trial in finished:
-        if trial.number not in points:
-            points[trial.number] = space.to_unit(trial.design)
+
+    def row(metrics: Mapping[str, float]) -> list[float]:
+        return [metrics.get(n, np.nan) for n in names]
+
+    for t in finished:
+        if t.number not in known:
+            known[t.number] = space.to_unit(t.design), row(t.metrics)
+    rows = [known[t.number] for t in finished]
+    metrics = [
+        row(guesses[t.number]) if t.number in guesses else m
+        for t, (_, m) in zip(finished, rows, strict=True)
+    ]
     return History(
-        x=np.array([points[t.number] for t in finished]).reshape(-1, len(space)),
-        metrics=np.array(
-            [
-                [found.get(n, np.nan) for n in names]
-                for t in finished
-                for found in [guesses.get(t.number, t.metrics)]
-            ],
-            dtype=float,
-        ).reshape(-1, len(names)),
+        x=np.array([point for point, _ in rows]).reshape(-1, len(space)),
+        metrics=np.array(metrics, dtype=float).reshape(-1, len(names)),
         metric_names=names,
         failed=np.array([t.state is TrialState.FAILED for t in finished], dtype=bool),
         pending=np.array([space.to_unit(d) for d in pending]).reshape(-1, len(space)),

@@ -7,6 +7,7 @@ file systems where SQLite's locks do not.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,9 @@ def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:
         raise StudyError(f"there is no study file {file}; `spiceloop size` makes one")
     if file is not None and not file.parent.is_dir():
         raise StorageError(f"cannot make {file}: its folder {file.parent} does not exist")
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with storage_errors(url):
         if file is not None and url.startswith("journal:"):
             from spiceloop.study.turn import Journal
@@ -73,11 +77,9 @@ def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:
 
 
 def _database(url: str) -> BaseStorage:
-    import optuna
     from optuna.storages import RDBStorage
     from sqlalchemy import event
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     sqlite = url.startswith("sqlite")
     storage = RDBStorage(
         _with_driver(url),
@@ -92,6 +94,7 @@ def _database(url: str) -> BaseStorage:
 
         storage.engine.dispose()  # the connections that creating the tables opened lack it
         event.listen(storage.engine, "connect", durable)
+    weakref.finalize(storage, storage.engine.dispose)  # else its connections wait for exit
     return storage
 
 

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from spiceloop.circuit.design_space import did_you_mean
@@ -40,6 +41,7 @@ from spiceloop.study.trial import Failure, Origin, Outcome, Trial, TrialState
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
 
 __all__ = ["Settings", "Study"]
 
@@ -105,6 +107,7 @@ class Study:
         self._owners: dict[int, owner.Mark] = {}
         self._watch = owner.Watch()
         self._ended: list[Trial] = []  # elsewhere, and not yet told of
+        self._frozen: list[FrozenTrial] = []  # as last read; the same object is unchanged
         with storage_errors(url):
             self._id = storage.get_study_id_from_name(name)
             settings = storage.get_study_user_attrs(self._id).get(_SETTINGS)
@@ -208,7 +211,10 @@ class Study:
         with storage_errors(self.url):
             frozen = self._reader.get_all_trials(self._id, deepcopy=False)
             self._n_stored = len(frozen)
-            for each in frozen:
+            known, self._frozen = self._frozen, frozen if self.is_shared else []
+            for each, before in zip_longest(frozen, known):
+                if each is before:
+                    continue
                 number = each.number
                 if self._table.has_ended(number) or (trial := from_frozen(each)) is None:
                     continue

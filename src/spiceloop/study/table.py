@@ -21,7 +21,7 @@ class TrialTable:
         self._running: set[int] = set()
         self._n_asked = 0
         self._batch: tuple[int, Sequence[Mapping[str, float]]] = (0, ())  # where it began, the rest
-        self._points: dict[int, Floats] = {}  # designs in the unit cube, by number
+        self._rows: dict[int, tuple[Floats, list[float]]] = {}  # of histories, by number
 
     def put(self, trial: Trial, rest: Sequence[Mapping[str, float]] = ()) -> None:
         """Add a trial after all others, or replace the one of its number.
@@ -75,4 +75,4 @@ class TrialTable:
 
     def history(self, problem: Problem) -> History:
         """Return what an optimizer may know; queued designs count as pending."""
-        return history_of(problem, self._trials, self.queued, self._points)
+        return history_of(problem, self._trials, self.queued, self._rows)
