@@ -36,7 +36,7 @@ class FailureModel:
         # Far from all data the share of finished trials holds; near a failure its label does.
         share = labels.mean(0)
         noise = torch.full((1,), _LABEL_NOISE, dtype=x.dtype)
-        self._model = Surrogate(fitted.kernel, share, x, labels, noise)
+        self._model = Surrogate(fitted.scales, share, x, labels, noise)
 
     @classmethod
     def learn(cls, x: Floats, failed: Mask) -> FailureModel | None:

@@ -1,4 +1,4 @@
-"""Gaussian processes for the modelled metrics: one batched BoTorch model, fitted by MAP.
+"""Gaussian processes for the modelled metrics, fitted by MAP.
 
 A Matérn-5/2 kernel with one length scale a variable under the dimension-scaled log-normal prior
 of C. Hvarfner, E. O. Hellsten, L. Nardi, "Vanilla Bayesian Optimization Performs Great in High
@@ -8,27 +8,20 @@ observation noise is known and tiny.
 
 from __future__ import annotations
 
-import logging
-import warnings
+import math
 
 import torch
-from botorch.exceptions.errors import ModelFittingError
-from botorch.fit import fit_gpytorch_mll
-from botorch.models import SingleTaskGP
-from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
-from gpytorch.mlls import ExactMarginalLogLikelihood
-from linear_operator.utils.errors import NotPSDError
 from torch import Tensor
 
-__all__ = ["Surrogate", "fit_surrogate"]
+from spiceloop.opt.fit import fit_length_scales
 
-log = logging.getLogger(__name__)
+__all__ = ["Surrogate", "fit_surrogate"]
 
 # Variance of the observation noise relative to an output's own variance: what the simulator's
 # tolerances leave, and slack for figures with small steps in them.
 _NOISE = 1e-4
-# A fit still going after this many L-BFGS steps has long found its length scales.
-_FIT_STEPS = 200
+# Least squared distance: the square root's gradient at 0 is not finite.
+_TINY = 1e-20
 
 
 class Surrogate:
@@ -39,23 +32,37 @@ class Surrogate:
     machinery of a posterior object costs ten times the arithmetic.
     """
 
-    def __init__(self, kernel: torch.nn.Module, mean: Tensor, x: Tensor, y: Tensor, noise: Tensor):
-        """Condition on ``x`` (n, d), ``y`` (n, m); ``mean`` (m,), ``noise`` variance (m,)."""
-        self.kernel, self.mean, self.x, self.y, self.noise = kernel, mean, x, y, noise
+    def __init__(self, scales: Tensor, mean: Tensor, x: Tensor, y: Tensor, noise: Tensor):
+        """Condition on ``x`` (n, d), ``y`` (n, m).
+
+        ``scales`` (m, d) are length scales; ``mean`` (m,), ``noise`` variance (m,).
+        """
+        self.scales, self.mean, self.x, self.y, self.noise = scales, mean, x, y, noise
+        self.scaled_x = (x - 0.5) / scales[:, None]  # (m, n, d)
         with torch.no_grad():
-            gram = kernel(x, x).to_dense() + noise[:, None, None] * torch.eye(len(x), dtype=x.dtype)
+            identity = torch.eye(len(x), dtype=x.dtype)
+            gram = self._kernel(x) + noise[:, None, None] * identity
             chol, info = torch.linalg.cholesky_ex(gram)
             if info.any():
-                gram += 1e-6 * torch.eye(len(x), dtype=x.dtype)
-                chol = torch.linalg.cholesky(gram)
+                chol = torch.linalg.cholesky(gram + 1e-6 * identity)
             residual = (y - mean).T.unsqueeze(-1)  # (m, n, 1)
             self.weights = torch.cholesky_solve(residual, chol)
-            identity = torch.eye(len(x), dtype=x.dtype).expand_as(gram)
-            self.inverse_chol = torch.linalg.solve_triangular(chol, identity, upper=False)
+            self.inverse_chol = torch.linalg.solve_triangular(
+                chol, identity.expand_as(gram), upper=False
+            )
+
+    def _kernel(self, points: Tensor) -> Tensor:
+        """Return the covariance (m, b, n) of ``points`` (b, d) and the data."""
+        a = (points - 0.5) / self.scales[:, None]
+        b = self.scaled_x
+        norms = a.square().sum(-1).unsqueeze(-1) + b.square().sum(-1).unsqueeze(-2)
+        squared = (norms - 2.0 * a @ b.mT).clamp_min(_TINY)
+        r = math.sqrt(5.0) * squared.sqrt()
+        return (1.0 + r + 5.0 / 3.0 * squared) * (-r).exp()
 
     def predict(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return posterior mean and standard deviation, each (b, m), at ``points`` (b, d)."""
-        cross = self.kernel(points, self.x).to_dense()  # (m, b, n)
+        cross = self._kernel(points)  # (m, b, n)
         mean = self.mean[:, None] + (cross @ self.weights).squeeze(-1)
         explained = (cross @ self.inverse_chol.mT).square().sum(-1)
         return mean.T, (1.0 - explained).clamp_min(1e-10).sqrt().T
@@ -69,7 +76,7 @@ class Surrogate:
         with torch.no_grad():
             mean, _ = self.predict(points)
         return Surrogate(
-            self.kernel,
+            self.scales,
             self.mean,
             torch.cat([self.x, points]),
             torch.cat([self.y, mean]),
@@ -80,33 +87,13 @@ class Surrogate:
 def fit_surrogate(x: Tensor, y: Tensor, noise: float = _NOISE) -> Surrogate:
     """Fit to designs ``x`` (n, d) in the unit cube and standardised outputs ``y`` (n, m).
 
-    ``noise`` is the known variance of the outputs. Falls back to the prior's length scales, with a
-    log line, where the fit fails.
+    ``noise`` is the known variance of the outputs.
     """
-    m = y.shape[1]
-    kernel = get_covar_module_with_dim_scaled_prior(
-        ard_num_dims=x.shape[1],
-        batch_shape=torch.Size([m] if m > 1 else []),
-        use_rbf_kernel=False,
-    )
-    model = SingleTaskGP(
-        x, y, torch.full_like(y, noise), covar_module=kernel, outcome_transform=None
-    )
-    with warnings.catch_warnings(), torch.random.fork_rng():
-        # Input-scaling hints and restarts of the fit; what matters ends in the log below.
-        warnings.simplefilter("ignore")
-        torch.manual_seed(0)  # a fit that fails is restarted from a random place
-        try:
-            fit_gpytorch_mll(
-                ExactMarginalLogLikelihood(model.likelihood, model),
-                optimizer_kwargs={"options": {"maxiter": _FIT_STEPS}},
-            )
-        except (ModelFittingError, NotPSDError, RuntimeError, ValueError) as error:
-            log.warning("the fit of the Gaussian process failed (%s); using its prior", error)
+    scales, mean = fit_length_scales(x.numpy(), y.numpy(), noise)
     return Surrogate(
-        model.covar_module.requires_grad_(False),
-        model.mean_module.constant.detach().reshape(m),
+        torch.as_tensor(scales),
+        torch.as_tensor(mean),
         x,
         y,
-        torch.full((m,), noise, dtype=y.dtype),
+        torch.full((y.shape[1],), noise, dtype=y.dtype),
     )
