@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from spiceloop.errors import ProblemError
+from spiceloop.plain_files import read_plain
 
 __all__ = ["Location", "read_yaml"]
 
@@ -23,7 +24,28 @@ Mistake = tuple[Location, str]
 _INT = re.compile(r"[+-]?(0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
 _NOT_FINITE = re.compile(r"[+-]?\.(inf|nan)\Z", re.IGNORECASE)
-_MAX_NODES = 100_000
+_MAX_BYTES = 1 << 20
+_MAX_NODES = 20_000
+_MAX_DEPTH = 40
+_MAX_DIGITS = 300
+_CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class _Loader(yaml.SafeLoader):
+    """Gives up on a file that is too large or too deep while it reads it, not afterwards."""
+
+    nodes, depth = 0, 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.nodes += 1
+        self.depth += 1
+        if self.nodes > _MAX_NODES:
+            raise yaml.YAMLError(f"it has more than {_MAX_NODES} values")
+        if self.depth > _MAX_DEPTH:
+            raise yaml.YAMLError(f"its lists and mappings are nested more than {_MAX_DEPTH} deep")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def read_yaml(path: Path) -> tuple[Any, dict[Location, int], list[Mistake]]:
@@ -33,7 +55,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int], list[Mistake]]:
     nothing in it, no mapping at its top.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path, _MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise ProblemError(
             f"there is no problem file {path}; `spiceloop init DECK` drafts one from a netlist"
@@ -43,7 +65,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int], list[Mistake]]:
     except OSError as error:
         raise ProblemError(f"cannot read the problem file {path}: {error.strerror}") from None
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
@@ -81,6 +103,8 @@ class _Reader:
                 "or multiply without end; write the values out"
             )
         self.lines.setdefault(where, node.start_mark.line + 1)
+        if not node.tag.startswith("tag:yaml.org,2002:") or ":python/" in node.tag:
+            self.mistakes.append((where, f"the YAML tag {node.tag!r} is not allowed"))
         self.open.append(node)
         try:
             if isinstance(node, yaml.MappingNode):
@@ -101,6 +125,7 @@ class _Reader:
                     merged.update(parent if isinstance(parent, dict) else {})
                 continue
             key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
+            key = _CONTROL_CHARACTER.sub("?", key)
             place = (*where, key)
             if key in found:
                 self.mistakes.append(
@@ -118,14 +143,15 @@ class _Reader:
     def _scalar(self, node: yaml.Node, where: Location) -> Any:
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         text = str(node.value)
-        if node.tag.startswith("!") or kind.startswith("python"):
-            self.mistakes.append((where, f"the YAML tag {node.tag!r} is not allowed"))
+        if _CONTROL_CHARACTER.search(text):
+            self.mistakes.append((where, f"{text[:60]!r} holds a control character"))
+            return "?"
         if kind == "null":
             return None
         if kind == "bool":
             return text.lower() in {"true", "yes", "on"}
         if kind == "int" and _INT.match(text):
-            return int(text)
+            return int(text) if len(text) < _MAX_DIGITS else float(text)
         if kind == "float" and (_FLOAT.match(text) or _NOT_FINITE.match(text)):
             return float(text.replace(".inf", "inf").replace(".nan", "nan"))
         return text

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spiceloop.errors import UntrustedPythonError
+from spiceloop.plain_files import is_file
 
 __all__ = ["not_own", "require_own"]
 
@@ -53,7 +54,7 @@ def require_own(files: Iterable[Path], named: Iterable[str]) -> None:
     A file that is not there is left to whoever opens it.
     """
     for file in dict.fromkeys(files):
-        if file.exists() and (why := not_own(file)):
+        if is_file(file) and (why := not_own(file)):
             raise UntrustedPythonError(
                 f"{file} is not yours: {why}; and it would run the Python code "
                 f"{', '.join(named)}. Read that, then copy the files into a folder of your own, "

@@ -7,6 +7,7 @@ only. `DesignSpace` is the one place where the two meet.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -23,11 +24,16 @@ Floats = npt.NDArray[np.float64]
 # A value within this fraction of a grid step from a grid point is that grid point: decimal
 # fractions such as 0.155e-6 / 5e-9 are not whole numbers in binary.
 _ON_GRID = 1e-6
+_FINEST = 1e-11  # a grid step, of the bounds: a double must tell one from the next
+_LONG, _MANY = 100, 2000
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'w1'?)`` or an empty string, to end an error message with."""
-    written = {k.lower(): k for k in known}  # SPICE names, mostly: case does not tell them apart
+    if len(name) > _LONG:
+        return ""  # the search takes the product of both lengths
+    # SPICE names, mostly: case does not tell them apart.
+    written = {k.lower(): k for k in itertools.islice(known, _MANY) if len(k) <= _LONG}
     close = difflib.get_close_matches(name.lower(), list(written), n=1, cutoff=0.6)
     return f" (did you mean {written[close[0]]!r}?)" if close else ""
 
@@ -49,6 +55,11 @@ class Variable:
                 f"{self.name}: minimum {self._show(self.lower)} is not below "
                 f"maximum {self._show(self.upper)}; swap them?"
             )
+        if not np.isfinite(self.upper - self.lower):
+            raise DesignError(
+                f"{self.name}: {self._show(self.lower)} to {self._show(self.upper)} is too wide "
+                "a range to count in"
+            )
         if self.log and self.lower <= 0:
             raise DesignError(
                 f"{self.name}: a log scale needs a positive minimum, got {self._show(self.lower)}"
@@ -57,6 +68,12 @@ class Variable:
             raise DesignError(
                 f"{self.name}: grid {self._show(self.grid)} does not fit between "
                 f"{self._show(self.lower)} and {self._show(self.upper)}"
+            )
+
+        if 0 < self.grid < _FINEST * max(abs(self.lower), abs(self.upper)):
+            raise DesignError(
+                f"{self.name}: grid {self._show(self.grid)} is too fine for numbers up to "
+                f"{self._show(max(abs(self.lower), abs(self.upper)))}"
             )
 
     def _show(self, value: float) -> str:

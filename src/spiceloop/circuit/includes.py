@@ -14,14 +14,15 @@ ngspice's rules, each verified by experiment (``tests/oracle/test_includes.py``)
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from spiceloop.errors import DeckError
+from spiceloop.plain_files import file_status, is_file, read_plain
 
 __all__ = [
     "Line",
@@ -42,9 +43,6 @@ BLANK = " \t\n\v\f\r"
 # An include chain of a few files can multiply without end; no real testbench comes near this.
 _MAX_LINES = 2_000_000
 _MAX_BYTES = 256 * 1024 * 1024
-# Files there have no size and no end, and reading one may wait for ever.
-_NO_FILES = ("/proc", "/sys", "/dev")
-
 _LINE_ENDS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 
 _INCLUDE = re.compile(r"\.inc[^ \t\n\v\f\r]*", re.IGNORECASE | re.ASCII)
@@ -103,14 +101,16 @@ def named_file(text: str) -> tuple[str, str]:
 
 def find_file(name: str, top: Path, including: Path) -> tuple[Path | None, tuple[Path, ...]]:
     """Look a file name up; return the file found (or None) and every place looked at."""
-    path = Path(os.path.expandvars(name)).expanduser()
+    path = Path(os.path.expandvars(name))
+    with contextlib.suppress(RuntimeError):  # no such user
+        path = path.expanduser()
     if path.is_absolute():
         places = [path]
     else:
         places = [top / path, including / path]
         if folder := os.environ.get("NGSPICE_INPUT_DIR"):
             places.append(Path(folder) / path)
-    found = next((p.resolve() for p in places if p.is_file()), None)
+    found = next((p.resolve() for p in places if is_file(p)), None)
     return found, tuple(dict.fromkeys(places))
 
 
@@ -121,7 +121,7 @@ def expand(path: Path, parameter_file: str | None = None) -> tuple[Line, ...]:
     becomes a slot line (after the file's own lines where it exists). Raises `DeckError`, with the
     place, for a missing file, a folder, a chain that includes itself, and binary contents.
     """
-    top = path.parent.resolve()
+    top = Path(os.path.realpath(path.parent))
     lines: list[Line] = []
 
     def read(file: Path, chain: tuple[Path, ...], origin: Source | None) -> None:
@@ -145,7 +145,7 @@ def expand(path: Path, parameter_file: str | None = None) -> tuple[Line, ...]:
                 if parameter_file is not None and found.name == Path(parameter_file).name:
                     lines.append(Line("* parameters written by spiceloop", source, slot=True))
 
-    start = path.resolve()
+    start = Path(os.path.realpath(path))  # resolve() fails on links in a circle
     read(start, (start,), None)
     return tuple(lines)
 
@@ -178,44 +178,36 @@ def _included(
 
 
 def status(file: Path) -> os.stat_result:
-    """Return a file's status. Raises `DeckError` unless it is one that can be read in one go."""
+    """Return a file's status. Raises `DeckError` unless it can be read in one go."""
     try:
-        if file.resolve().is_relative_to("/dev/shm"):
-            pass  # an ordinary folder, in memory
-        elif any(file.resolve().is_relative_to(folder) for folder in _NO_FILES):
-            raise DeckError(f"cannot read {file}: it is no ordinary file")
-        found = file.stat()
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL in the name
-        raise DeckError(f"cannot read {file}: {_reason(error)}") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise DeckError(f"cannot read {file}: it is not a file")
-    if found.st_size > _MAX_BYTES:
-        raise DeckError(f"cannot read {file}: it has over {_MAX_BYTES >> 20} MiB")
-    return found
+        return file_status(file, _MAX_BYTES)
+    except OSError as error:
+        raise DeckError(f"cannot read {_shown(file)}: {error.strerror}") from None
 
 
 def read_bytes(file: Path) -> bytes:
     """Return a file's content. Raises `DeckError`, see `status`."""
-    status(file)
     try:
-        with file.open("rb") as opened:
-            return opened.read(_MAX_BYTES)
+        return read_plain(file, _MAX_BYTES)
     except OSError as error:
-        raise DeckError(f"cannot read {file}: {_reason(error)}") from None
+        raise DeckError(f"cannot read {_shown(file)}: {error.strerror}") from None
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+def _shown(file: Path) -> str:
+    text = str(file)
+    return text if text.isprintable() and len(text) < 500 else repr(text[:200])
 
 
 def _split(file: Path, origin: Source | None) -> list[str]:
     at = f"{origin}: " if origin else ""
-    if not file.exists():
-        raise DeckError(f"{at}cannot read the netlist {file}: there is no such file")
     try:
-        data = read_bytes(file)
-    except DeckError as error:
-        raise DeckError(f"{at}{error}") from None
+        data = read_plain(file, _MAX_BYTES)
+    except FileNotFoundError:
+        raise DeckError(
+            f"{at}cannot read the netlist {_shown(file)}: there is no such file"
+        ) from None
+    except OSError as error:
+        raise DeckError(f"{at}cannot read the netlist {_shown(file)}: {error.strerror}") from None
     if b"\0" in data:
         raise DeckError(f"{at}{file} is not a text file: it holds NUL bytes")
     try:

@@ -11,6 +11,7 @@ from spiceloop.circuit import commands
 from spiceloop.circuit.command_words import command_words
 from spiceloop.circuit.includes import file_token, find_file, read_bytes, status
 from spiceloop.circuit.trust_values import settings
+from spiceloop.plain_files import is_file
 
 __all__ = ["library_refusals"]
 
@@ -45,7 +46,7 @@ def library_refusals(path: Path, top: Path) -> Iterator[str]:
         for name in names:
             # Which of several ngspice takes depends on where it runs, so all are looked through.
             _, places = find_file(name, top, file.parent)
-            todo += [p.resolve() for p in places if p.is_file()]
+            todo += [p.resolve() for p in places if is_file(p)]
 
 
 @lru_cache(maxsize=4096)

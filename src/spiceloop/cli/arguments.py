@@ -47,9 +47,14 @@ def at_least(option: str, value: int | float, least: int, *, above: bool = False
         raise InputError(f"{option} {value:g}: expected {wanted}")
 
 
+_LONGEST = 1e6  # seconds; the operating system knows no much longer wait
+
+
 def _positive_timeout(seconds: float | None) -> float | None:
     if seconds is not None:
         at_least("--timeout", seconds, 0, above=True)
+        if seconds > _LONGEST:
+            raise InputError(f"--timeout {seconds:g}: expected {_LONGEST:g} seconds or less")
     return seconds
 
 

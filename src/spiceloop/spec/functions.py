@@ -21,11 +21,13 @@ from typing import Any
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import FailureKind, ProblemError, SimulationError
+from spiceloop.plain_files import read_plain
 from spiceloop.sim.waves import Waves
 
 __all__ = ["MeasureFunction", "load_function"]
 
 _importing = threading.Lock()
+_MAX_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,15 @@ def load_function(spec: str, folder: Path) -> tuple[Callable[..., Any], Path | N
 
 
 def _from_file(file: Path, spec: str) -> ModuleType:
-    file = file.resolve()
-    if not file.is_file():
-        raise ProblemError(f"{spec}: there is no file {file}")
+    try:
+        file = file.resolve()
+        source = read_plain(file, _MAX_BYTES)
+    except FileNotFoundError:
+        raise ProblemError(f"{spec}: there is no file {file}") from None
+    except OSError as error:
+        raise ProblemError(f"{spec[:200]}: cannot read the file: {error.strerror}") from None
     # The content is part of the name, so that an edited file is a new module in a long session.
-    digest = hashlib.sha256(str(file).encode() + b"\0" + file.read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(str(file).encode() + b"\0" + source).hexdigest()[:16]
     name = f"spiceloop_user_{file.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]

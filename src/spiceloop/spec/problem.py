@@ -55,7 +55,7 @@ class Parameter(_Model):
     unit: str = ""
     description: str = ""
     tied_to: Name | None = None
-    ratio: float = 1.0
+    ratio: Number = 1.0
 
     @model_validator(mode="after")
     def _one_kind(self) -> Parameter:
@@ -147,7 +147,7 @@ class Testbench(_Model):
     vectors: tuple[str, ...] = ("*",)
     parameter_file: str | None = None
     conditions: dict[Name, Value] = Field(default_factory=dict)
-    timeout: Number = Field(60.0, gt=0)  # seconds
+    timeout: Number = Field(60.0, gt=0, le=1e6)  # seconds
 
     @field_validator("functions")
     @classmethod
