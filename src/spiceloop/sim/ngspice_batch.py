@@ -17,6 +17,7 @@ from spiceloop.circuit.deck import Deck
 from spiceloop.errors import SetupError
 from spiceloop.sim import diagnose, sandbox
 from spiceloop.sim.base import SimResult
+from spiceloop.sim.patience import Patience
 from spiceloop.sim.prepare import MAIN, prepare
 from spiceloop.sim.results import QUIT_COMMANDS, conclude, read_raw_tables, wanted_vectors
 from spiceloop.sim.rundir import run_folder, setup_commands
@@ -83,17 +84,16 @@ class NgspiceBatch:
                     start_new_session=True,
                 )
             try:
-                returncode = process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                raise diagnose.timeout(timeout, _lines(log)).located(deck=deck.name) from None
+                if not Patience(timeout).wait(lambda seconds: _ended(process, seconds)):
+                    raise diagnose.timeout(timeout, _lines(log)).located(deck=deck.name)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 self._process = None
             lines = _lines(log)
-            if returncode < 0:
-                raise diagnose.crash(returncode, lines).located(deck=deck.name)
+            if process.returncode < 0:
+                raise diagnose.crash(process.returncode, lines).located(deck=deck.name)
             return conclude(
                 deck,
                 lines=lines,
@@ -111,6 +111,14 @@ class NgspiceBatch:
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def _ended(process: subprocess.Popen[bytes], wait_s: float) -> bool:
+    try:
+        process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _program() -> str:

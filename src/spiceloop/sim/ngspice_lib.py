@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import marshal
 import os
-import selectors
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,17 +20,19 @@ from spiceloop.circuit.deck import Deck
 from spiceloop.errors import SetupError
 from spiceloop.sim import diagnose
 from spiceloop.sim.base import SimResult
-from spiceloop.sim.prepare import MAIN, prepare
+from spiceloop.sim.loaded import LoadedCircuit, LoadedCircuits, halting
+from spiceloop.sim.patience import Patience
+from spiceloop.sim.prepare import MAIN, Script, prepare
 from spiceloop.sim.rawfile import as_array
 from spiceloop.sim.results import (
     QUIT_COMMANDS,
     Table,
-    Vectors,
     conclude,
     read_raw_tables,
     wanted_vectors,
 )
-from spiceloop.sim.rundir import new_folder, run_folder, setup_commands
+from spiceloop.sim.rundir import name_folder, run_folder, setup_commands
+from spiceloop.sim.worker import LENGTH, send
 
 __all__ = ["NgspiceLib"]
 
@@ -56,6 +57,7 @@ class NgspiceLib:
         self._banner = ""
         self._folder: Path | None = None
         self._buffer = bytearray()
+        self._loaded = LoadedCircuits()
         # Held by the thread that talks to the worker: only it may close the pipes. Closed by
         # another one, they would never wake a waiting select, and their numbers could belong to
         # another file by the time it reads.
@@ -96,17 +98,21 @@ class NgspiceLib:
         script = prepare(deck.text, at_quit=QUIT_COMMANDS, at_end=())
         wanted = wanted_vectors(vectors)
         self._worker()
-        with run_folder(deck, script.files, self._folder) as folder:
+        patience = Patience(timeout)
+        loaded = self._loaded_for(deck, script, patience)
+        files = {} if loaded else script.files
+        with run_folder(deck, files, self._folder) as folder:
             request = {
                 "folder": str(folder),
-                "confine": not deck.trusted,
-                "commands": [*setup_commands(deck), f"source {MAIN}"],
+                "confine": "" if deck.trusted else str(folder),
+                "values": loaded.values if loaded else [],
+                "commands": [] if loaded else [*setup_commands(deck), f"source {MAIN}"],
                 "vectors": sorted(wanted),
                 "probe": [m.lower() for m in measures if m.startswith("@")],
             }
             log = folder / "log"
             try:
-                header, tables = self._ask(request, time.monotonic() + timeout)
+                exited, tables = self._ask(request, loaded.pipe if loaded else None, patience)
             except TimeoutError:
                 lines = _lines(log)  # before close() removes the folder
                 self.close()
@@ -117,7 +123,6 @@ class NgspiceLib:
             except BaseException:  # Ctrl-C: the late reply must not be taken for the next run's
                 self.close()
                 raise
-            exited = header["exit"]
             if exited is not None and exited[1]:  # quit inside a block: the plots are in raw files
                 tables = read_raw_tables(folder, _lines(log), script.lets)
             return conclude(
@@ -156,8 +161,7 @@ class NgspiceLib:
         process, self._process = self._process, None
         folder, self._folder = self._folder, None
         self._buffer.clear()
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._loaded.clear()
         if process is None:
             return None
         for pipe in (process.stdin, process.stdout):
@@ -165,18 +169,21 @@ class NgspiceLib:
                 with contextlib.suppress(OSError):
                     pipe.close()
         try:
-            return process.wait(5)
+            status = process.wait(5)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            return process.wait()
+            status = process.wait()
+        if folder:  # after its end: it could still be making it
+            shutil.rmtree(folder, ignore_errors=True)
+        return status
 
     def _worker(self) -> subprocess.Popen[bytes]:
         """Return the worker, started if there is none or it died since the last run."""
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._reap()
-        self._folder = new_folder()
+        self._folder = name_folder()
         root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         # Its own session, so that killing its group reaches the child that runs ngspice and a
@@ -193,61 +200,93 @@ class NgspiceLib:
             start_new_session=True,
         )
         try:
-            hello = json.loads(self._read_line(time.monotonic() + _START_LIMIT))
+            hello = self._receive(Patience(_START_LIMIT))
         except (_WorkerLostError, TimeoutError):
             self.close()
             raise SetupError(
                 "the simulator's worker process did not start; run `python -m "
-                "spiceloop.sim.worker </dev/null` to see why"
+                "spiceloop.sim.worker /tmp/x </dev/null` to see why"
             ) from None
+        except BaseException:  # Ctrl-C: its greeting must not be taken for a reply
+            self.close()
+            raise
         if "setup" in hello:
             self.close()
             raise SetupError(hello["setup"])
         self._banner = hello["banner"]
         return self._process
 
+    def _loaded_for(self, deck: Deck, script: Script, patience: Patience) -> LoadedCircuit | None:
+        """Return a loaded circuit that can stand for the deck's; load it now if that pays."""
+        if deck.files or len(script.files) > 1:
+            return None
+        lines = script.files[MAIN].split("\n")
+        setting = (deck.home, deck.compat, deck.trusted)
+        found = self._loaded.find(lines, setting)
+        if found:
+            return found
+        template = self._loaded.worth_loading(lines, setting)
+        if template is None:
+            return None
+        self._worker()
+        with run_folder(deck, {MAIN: halting(template)}, self._folder) as folder:
+            circuit = self._loaded.add(template, setting, folder / "pipe")
+            request = {
+                "template": "pipe",
+                "settings": len(template.settings),
+                "folder": str(folder),
+                "confine": "" if deck.trusted else str(self._folder),
+                "commands": [*setup_commands(deck), f"source {MAIN}"],
+            }
+            try:
+                self._send(request, None)
+                if self._receive(patience):
+                    return circuit
+                self._loaded.drop_newest()
+            except (TimeoutError, _WorkerLostError):
+                self.close()  # all is well without it
+            except BaseException:
+                self.close()
+                raise
+        return None
+
     def _ask(
-        self, request: Mapping[str, Any], deadline: float
-    ) -> tuple[dict[str, Any], list[Table]]:
-        """Send a request; return the reply's header and the plots."""
-        line = json.dumps(request).encode() + b"\n"
+        self, request: dict[str, Any], pipe: int | None, patience: Patience
+    ) -> tuple[tuple[int, bool] | None, list[Table]]:
+        """Send a request; return why ngspice wanted to end, if it did, and the plots."""
+        self._send(request, pipe)
+        exited, plots = self._receive(patience)
+        tables = [
+            Table(plot, {name.lower(): as_array(raw, wide) for name, wide, raw in vectors})
+            for plot, vectors in plots
+        ]
+        return exited, tables
+
+    def _send(self, request: dict[str, Any], pipe: int | None) -> None:
+        """Write one message to a template's pipe, or to the worker."""
         try:
-            _pipe(self._worker().stdin).write(line)
+            send(_pipe(self._worker().stdin).fileno() if pipe is None else pipe, request)
         except OSError:
             raise _WorkerLostError from None
-        header = json.loads(self._read_line(deadline))
-        tables: list[Table] = []
-        for plot, entries in header["plots"]:
-            vectors: Vectors = {}
-            for name, is_complex, length, inline in entries:
-                if inline is not None:
-                    raw = array("d", inline).tobytes()
-                else:
-                    raw = self._read(length * (16 if is_complex else 8), deadline)
-                vectors[name.lower()] = as_array(raw, is_complex)
-            tables.append(Table(plot, vectors))
-        return header, tables
 
-    def _read_line(self, deadline: float) -> bytes:
-        while (end := self._buffer.find(b"\n")) < 0:
-            self._fill(deadline)
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
+    def _receive(self, patience: Patience) -> Any:
+        """Read one message of the worker's."""
+        size = int.from_bytes(self._read(LENGTH, patience), "little")
+        return marshal.loads(self._read(size, patience))
 
-    def _read(self, size: int, deadline: float) -> bytes:
+    def _read(self, size: int, patience: Patience) -> bytes:
         while len(self._buffer) < size:
-            self._fill(deadline)
+            self._fill(patience)
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
 
-    def _fill(self, deadline: float) -> None:
+    def _fill(self, patience: Patience) -> None:
         pipe = _pipe(self._process.stdout if self._process else None)
-        with selectors.DefaultSelector() as selector:
-            selector.register(pipe, selectors.EVENT_READ)
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise TimeoutError
+        poller = select.poll()
+        poller.register(pipe, select.POLLIN)
+        if not patience.wait(lambda seconds: bool(poller.poll(1000 * seconds))):
+            raise TimeoutError
         data = os.read(pipe.fileno(), 1 << 20)
         if not data:
             raise _WorkerLostError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from spiceloop.circuit.deck import Deck
 from spiceloop.errors import DeckError, SetupError
 
-__all__ = ["new_folder", "run_folder", "setup_commands"]
+__all__ = ["make_folder", "name_folder", "new_folder", "run_folder", "setup_commands"]
 
 
 _ACTED_ON = re.compile(r"[\x00-\x1f\x7f\"`${}\\]")  # inside double quotes, too
@@ -44,6 +45,22 @@ def new_folder(inside: Path | None = None) -> Path:
     """Make an empty temporary folder. Raises `SetupError` where there is no room for one."""
     try:
         return Path(tempfile.mkdtemp(prefix="spiceloop-", dir=inside))
+    except OSError as error:
+        raise _cannot_write(error) from None
+
+
+def name_folder() -> Path:
+    """Return a temporary folder's name that nobody uses; `make_folder` makes it."""
+    try:
+        return Path(tempfile.gettempdir(), f"spiceloop-{secrets.token_hex(6)}")
+    except OSError as error:
+        raise SetupError(f"no folder for temporary files: {error}; set TMPDIR to one") from None
+
+
+def make_folder(path: Path) -> None:
+    """Make it, for its owner only. Raises `SetupError` where there is no room for one."""
+    try:
+        path.mkdir(mode=0o700)
     except OSError as error:
         raise _cannot_write(error) from None
 
