@@ -49,6 +49,8 @@ def worst_at(
 
 def worst_corner(metric: Metric, values: Mapping[str, float], typical: str) -> str:
     """Return the corner that decides a metric, of equal ones the first; empty where none does."""
+    if not values:
+        return ""
     if len(values) == 1 and (metric.goal or metric.bounded):
         return next(iter(values))
     names = list(values)
@@ -67,14 +69,15 @@ def worst_index(
     """
     seen = np.isfinite(values)
     if not metric.goal and not metric.bounded:
-        index = np.full(len(values), -1 if typical is None else typical)
-        return (
-            np.where(seen[:, index[0]], index, -1) if len(index) and typical is not None else index
-        )
+        if typical is None:
+            return np.full(len(values), -1)
+        return np.where(seen[:, typical], typical, -1)
     key = values if metric.goal == "minimize" else -values
     if metric.bounded:
-        excess = np.where(seen, np.max(metric.excesses(values), axis=0), -np.inf)
+        with np.errstate(over="ignore"):  # a bound next to zero
+            excess = np.where(seen, np.max(metric.excesses(values), axis=0), -np.inf)
         missed = excess.max(axis=1, initial=-np.inf) > 0
         key = np.where(missed[:, None], excess, key) if metric.goal else excess
+    key = np.maximum(key, np.finfo(float).min)  # what is known comes before what is not
     index = np.where(seen, key, -np.inf).argmax(axis=1)
     return np.where(seen.any(axis=1), index, -1)

@@ -55,10 +55,10 @@ def plan_for(problem: Problem, trials: Sequence[Trial]) -> Plan | None:
     """Return how the next trial is simulated; None for a problem with one corner.
 
     The first corner is the one at which most of the finished designs fail, as far as is known or
-    estimated, newer ones counting more; then the one at which most of the rest do, and so on. Among
-    corners that fail no more of them, the one with the least margin comes first. Nothing is skipped
-    before one design was simulated everywhere. The typical corner comes first where it alone gives
-    a metric with a goal or bounds.
+    estimated, newer ones counting more; then the one at which most of the rest do, and so on. Where
+    no more of them fail, the one where the rest have the least margin comes first. Nothing is
+    skipped before one design was simulated everywhere. The typical corner comes first where it
+    alone gives a metric with a goal or bounds.
     """
     names = [c.name for c in problem.corners]
     if len(names) == 1:
@@ -73,17 +73,18 @@ def plan_for(problem: Problem, trials: Sequence[Trial]) -> Plan | None:
         if t.failure is not None and t.failure.corner in names:
             fails[i, names.index(t.failure.corner)] = True
     weight = _FADING ** np.arange(len(finished))[::-1]
-    # Margins of designs that do not work at all say nothing.
-    margin = np.nan_to_num(np.clip(excess, -1, 1), nan=-1.0).T @ weight / weight.sum()
-    order = [names[0]] if _typical_decides(problem) else []
-    todo = [c for c in range(len(names)) if names[c] not in order]
-    rest = ~fails[:, 0] if order else np.ones(len(finished), bool)
-    while todo:
-        best = max(todo, key=lambda c: (fails[rest, c] @ weight[rest], margin[c], -c))
-        todo.remove(best)
-        order.append(names[best])
+    # How near to failing; of designs that do not work at all the amount says nothing.
+    near = np.nan_to_num(np.clip(excess, -1, 1), nan=-1.0)
+    order = [0] if _typical_decides(problem) else []
+    rest = ~fails[:, order].any(axis=1)  # designs that pass so far
+    while len(order) < len(names):
+        some = rest if rest.any() else np.ones_like(rest)
+        caught, nearest = weight[rest] @ fails[rest], weight[some] @ near[some]
+        todo = (c for c in range(len(names)) if c not in order)
+        best = max(todo, key=lambda c: (caught[c], nearest[c], -c))
+        order.append(best)
         rest &= ~fails[:, best]
-    return Plan(tuple(order), problem.early_stop)
+    return Plan(tuple(names[c] for c in order), problem.early_stop)
 
 
 def _typical_decides(problem: Problem) -> bool:
@@ -95,7 +96,8 @@ def _excess(problem: Problem, values: Floats) -> Floats:
     worst = np.full(values.shape[:2], np.nan)
     for j, metric in enumerate(problem.metrics.values()):
         if metric.bounded:
-            worst = np.fmax(worst, np.max(metric.excesses(values[:, :, j]), axis=0))
+            with np.errstate(over="ignore"):  # a bound next to zero
+                worst = np.fmax(worst, np.max(metric.excesses(values[:, :, j]), axis=0))
     return worst
 
 
