@@ -125,6 +125,13 @@ class LibNgspice:
         raw = (ctypes.c_char * size).from_address(address)
         return is_complex, int(info.length), memoryview(raw).cast("B")
 
+    def address(self, name: str) -> int:
+        """Where the first number of a real vector lies. Raises `KeyError` if there is none."""
+        pointer = self._lib.ngGet_Vec_Info(name.encode())
+        if not pointer or not pointer.contents.real:
+            raise KeyError(name)
+        return int(pointer.contents.real)
+
 
 def _strings(pointer: ctypes._Pointer[ctypes.c_char_p]) -> Iterator[str]:
     position = 0
