@@ -1,8 +1,13 @@
 """Turn ngspice's output into a verdict. All wording that depends on its version is here.
 
-Written against ngspice 39; the patterns keep to words that 36 to 45 share. ngspice reports
-errors as text only: the exit status of a control block says nothing, and the commands behind a
-failed analysis run on with what earlier ones left. So one failed analysis fails the whole run.
+Checked on recorded output of ngspice 39.3 and 45.2 (``tests/data``); the patterns keep to words
+that both use, so the versions between should read alike. What 45 says differently: a place ("in
+line no. 5 from file deck.cir", "Error on line 5 or its substitute:"), the matrix solver's name
+after each analysis' first line, one more line between a missing ``.ends`` and its card.
+
+ngspice reports errors as text only: the exit status of a control block says nothing, and the
+commands behind a failed analysis run on with what earlier ones left. So one failed analysis fails
+the whole run.
 """
 
 from __future__ import annotations
@@ -38,7 +43,7 @@ _DECK = (
     (("stopped due to error",), "ngspice refused the netlist"),
     (("no lines in input",), "the netlist is empty"),
 )
-_MORE_LINES = ("error on line", "mismatch of .subckt")
+_MORE_LINES = {"error on line": 3, "mismatch of .subckt": 4}  # the card is among them
 
 _OF_EXPRESSIONS = (
     "undefined parameter",
@@ -98,7 +103,7 @@ def _deck_error(lines: Sequence[str]) -> SimulationError | None:
             if all(word in low for word in words):
                 # The offending card and the reason follow on lines of their own.
                 said = [part.strip() for part in lines[number : number + 6] if part.strip()]
-                more = 3 if words[0] in _MORE_LINES else 1
+                more = _MORE_LINES.get(words[0], 1)
                 return SimulationError(FailureKind.DECK, what, line=" / ".join(said[:more]))
     return None
 

@@ -6,9 +6,16 @@ __all__ = ["is_asked", "spellings"]
 
 
 def spellings(name: str) -> tuple[str, ...]:
-    """Other names of the same vector: ``v(out)`` for out, ``i(vdd)`` for vdd#branch, and back."""
+    """Other names of the same vector: ``v(out)`` for out, ``i(vdd)`` for vdd#branch, and back.
+
+    Raw files write a device's currents and voltages as ``i(@m1[id])`` and ``v(@m1[vth])``.
+    """
     if name.startswith("v(") and name.endswith(")"):
         return (name[2:-1],)
+    if name.startswith("i(@") and name.endswith(")"):
+        return (name[2:-1],)
+    if name.startswith("@"):
+        return (f"v({name})", f"i({name})")
     if name.startswith("i(") and name.endswith(")"):
         return (f"{name[2:-1]}#branch",)
     if name.endswith("#branch"):

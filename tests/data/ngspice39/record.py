@@ -58,6 +58,36 @@ DECKS = {
     "failed_dot_meas": RC
     + ".ac dec 10 1 1k\n.meas ac f3 when vdb(out)=-30\n.control\nrun\n.endc\n",
     "no_vector": control(RC, "op", "let z = v(nosuch)*2", "print v(alsonot)"),
+    "measures": control(
+        "t\nv1 in 0 pulse(0 1 1n 1n 1n 100n 200n) ac 1\nr1 in out 1k\nc1 out 0 10p\n",
+        "tran 0.1n 200n",
+        "meas tran tp trig v(in) val=0.5 rise=1 targ v(out) val=0.5 rise=1",
+        "meas tran vmax max v(out)",
+        "meas tran mean avg v(out) from=50n to=100n",
+        "meas tran pp pp v(out)",
+        "meas tran tw when v(out)=0.7 cross=last",
+        "meas tran found find v(out) at=20n",
+        "meas tran later deriv v(out) at=20n",
+        "let twice = 2*vmax",
+        "print twice i(v1)[0]",
+        "echo spread = $&pp V",
+    ),
+    "temperature_sweep": control(
+        "t\nv1 in 0 1\nr1 in out 1k tc1=1m\nr2 out 0 1k\n",
+        "dc temp -40 120 20",
+        "meas dc top max v(out)",
+        "meas dc warm find v(out) at=60",
+    ),
+    "vectors": "t\nv1 d 0 1\nl1 d e 1n\nm1 e d 0 0 nm w=1u l=1u\nx1 d 0 cell\n"
+    ".subckt cell a b\nr1 a m 1k\nm2 m a b b nm w=1u l=1u\n.ends\n"
+    ".model nm nmos level=1 rs=10\n.save all @m1[gm] @m.x1.m2[id]\n.op\n.end\n",
+    "noise": control(
+        "t\nv1 in 0 dc 1 ac 1\nr1 in out 1k\nr2 out 0 1k\n",
+        "noise v(out) v1 dec 2 1 1k",
+        "print onoise_total inoise_total",
+        "setplot noise1",
+        "print onoise_spectrum[0]",
+    ),
     "clean": control(RC, "op", "print v(out)", "ac dec 10 1 1k", "meas ac top max vm(out)"),
 }
 
