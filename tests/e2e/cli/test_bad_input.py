@@ -183,7 +183,7 @@ def test_missing_pdk(cli: Run, pdk_problem: Path, tmp_path: Path) -> None:
     # For check it is one mistake among others.
     refused(cli("check", pdk_problem, env=nothing), 2, *named)
     found = json.loads(cli("doctor", "--json", env=nothing).stdout)["findings"]
-    sky130 = next(f for f in found if f["name"] == "sky130")
+    sky130 = next(f for f in found if f["name"] == "sky130 continuous")
     assert not sky130["ok"]
     assert "sky130" in sky130["remedy"]
 

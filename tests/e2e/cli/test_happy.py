@@ -186,7 +186,7 @@ def test_doctor_runs_both_simulators(cli: Run) -> None:
         assert "ngspice" in found[name]["detail"]
     assert found["optuna"]["ok"]
     shown = cli("doctor")
-    assert shown.stdout.rstrip().endswith("Ready.")
+    assert "\nReady." in shown.stdout
 
 
 def test_reader_of_a_pipe_may_go_away(command: str) -> None:

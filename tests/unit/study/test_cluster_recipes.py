@@ -1,0 +1,28 @@
+"""The recipes of docs/cluster.md give the job scripts that the page shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("dask_jobqueue")
+
+PAGE = (Path(__file__).parents[3] / "docs" / "cluster.md").read_text()
+SECTIONS = dict(re.findall(r"^## (LSF|Slurm)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("system", ["LSF", "Slurm"])
+def test_the_recipe_gives_the_job_script_shown(system):
+    recipe = re.search(r"```python\n(.*?)```", SECTIONS[system], re.DOTALL).group(1)
+    shown = re.search(r"```text\n(.*?)```", SECTIONS[system], re.DOTALL).group(1)
+    here = {}
+    exec(recipe.replace("10.1.2.3", "127.0.0.1"), here)
+    cluster = here["cluster"]
+    try:
+        port = cluster.scheduler_address.rpartition(":")[2]
+        script = cluster.job_script()
+    finally:
+        cluster.close()
+    assert script.replace(f"127.0.0.1:{port}", "10.1.2.3:PORT").strip() == shown.strip()
