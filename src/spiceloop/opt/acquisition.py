@@ -72,18 +72,22 @@ def log_probability_between(mean: Tensor, sd: Tensor, lower: Tensor, upper: Tens
     ``mean``, ``sd`` (b, c) of independent normal outputs; ``lower``, ``upper`` (c,), infinite where
     there is no bound.
     """
-    total = torch.zeros(len(mean), dtype=mean.dtype)
-    for m, s, low, high in zip(mean.T, sd.T, lower, upper, strict=True):
-        if low.isfinite() and high.isfinite():
-            # P = Φ(a) − Φ(b); mirrored where both are large, to keep the smaller tails.
-            a, b = (high - m) / s, (low - m) / s
-            a, b = torch.where(a + b > 0, -b, a), torch.where(a + b > 0, -a, b)
-            log_a = torch.special.log_ndtr(a)
-            total = total + log_a + log1mexp((torch.special.log_ndtr(b) - log_a).clamp_max(-1e-14))
-        elif low.isfinite():
-            total = total + torch.special.log_ndtr((m - low) / s)
-        elif high.isfinite():
-            total = total + torch.special.log_ndtr((high - m) / s)
+    has_low, has_high = lower.isfinite(), upper.isfinite()
+    both, low_only, high_only = has_low & has_high, has_low & ~has_high, has_high & ~has_low
+
+    def below(bound: Tensor, which: Tensor) -> Tensor:
+        # Chosen before anything is computed: an infinite bound would make the gradients NaN.
+        return (bound[which] - mean[:, which]) / sd[:, which]
+
+    reach = torch.cat([-below(lower, low_only), below(upper, high_only)], dim=1)
+    total: Tensor = torch.special.log_ndtr(reach).sum(dim=1)
+    if both.any():
+        # P = Φ(a) − Φ(b); mirrored where both are large, to keep the smaller tails.
+        a, b = below(upper, both), below(lower, both)
+        a, b = torch.where(a + b > 0, -b, a), torch.where(a + b > 0, -a, b)
+        log_a = torch.special.log_ndtr(a)
+        between = log_a + log1mexp((torch.special.log_ndtr(b) - log_a).clamp_max(-1e-14))
+        total = total + between.sum(dim=1)
     return total
 
 

@@ -142,3 +142,18 @@ def test_many_points_and_objectives_stay_affordable() -> None:
     boxes = LogEhvi(front, torch.full((6,), 5.0, dtype=torch.double)).n_boxes
     assert 1 <= boxes < 20_000
     assert time.perf_counter() - began < 20
+
+
+def test_probability_has_finite_gradients_whatever_bounds_there_are() -> None:
+    infinity = torch.inf
+    lower = torch.tensor([-infinity, 0.0, -1.0, -infinity], dtype=torch.double)
+    upper = torch.tensor([1.0, infinity, 1.0, infinity], dtype=torch.double)
+    mean = torch.tensor([[0.3, -40.0, 5.0, 2.0]], dtype=torch.double, requires_grad=True)
+    sd = torch.tensor([[0.5, 1.0, 0.2, 3.0]], dtype=torch.double, requires_grad=True)
+    log_probability_between(mean, sd, lower, upper).sum().backward()
+    assert mean.grad is not None
+    assert sd.grad is not None
+    assert mean.grad.isfinite().all()
+    assert sd.grad.isfinite().all()
+    assert mean.grad[0, 3] == 0  # no bound, no pull
+    assert mean.grad[0, 1] > 0 > mean.grad[0, 2]
