@@ -40,6 +40,7 @@ _NUMBER = re.compile(
     rf"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     rf"\s*([{_LETTER}]*)(?:/[{_LETTER}√()]+)*\s*\Z"
 )
+_LONGEST = 400  # characters; the search takes their square
 _POWER = re.compile(r"([A-Za-zΩ]+)(\^[23]|[²³])(.*)\Z")
 # Units that take no prefix: 1000 dB is not 1 kdB.
 PLAIN_UNITS = frozenset({"%", "dB", "dBm", "dBV", "deg", "°", "°C", "ppm"})
@@ -54,6 +55,8 @@ def parse_spice(text: str | float) -> float:
     """
     if isinstance(text, int | float):
         return float(text)
+    if len(text) > _LONGEST:
+        raise UnitError(f"cannot read {text[:20]!r}… as a number: it has {len(text)} characters")
     match = _NUMBER.match(text)
     if not match:
         raise UnitError(f"cannot read {text!r} as a number; expected e.g. 4u, 1meg, 2.5e-9")

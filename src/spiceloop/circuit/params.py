@@ -9,7 +9,8 @@ from dataclasses import dataclass
 __all__ = ["FUNCTIONS", "Assignment", "assignments", "used_names"]
 
 _PARAM = re.compile(r"\.param[^ \t]*", re.IGNORECASE | re.ASCII)
-_NAME = re.compile(r"([A-Za-z_]\w*)\s*\Z", re.ASCII)
+_FUNCTION = re.compile(r"[A-Za-z_]\w*\s*\([^()]*\)\s*\Z", re.ASCII)
+_LONGEST = 500  # characters of a function's name and arguments
 _OPEN, _CLOSE = "({[", ")}]"
 _BRACED = re.compile(r"\{([^}]*)\}|'([^']*)'|=\s*([A-Za-z_]\w*)(?![\w(.])", re.ASCII)
 _WORD = re.compile(r"(?<![\w.$@#\\])[A-Za-z_]\w*(?![\w(])", re.ASCII)
@@ -47,7 +48,7 @@ def assignments(card: str) -> tuple[Assignment, ...]:
     if not head:
         return ()
     signs = list(_equal_signs(card, head.end()))
-    names = [_NAME.search(card, head.end(), sign) for sign in signs]
+    names = [_name_before(card, head.end(), sign) for sign in signs]
     found = []
     for k, (sign, name) in enumerate(zip(signs, names, strict=True)):
         if name is None:
@@ -56,18 +57,38 @@ def assignments(card: str) -> tuple[Assignment, ...]:
         start = sign + 1
         value = card[start:end]
         start += len(value) - len(value.lstrip())
-        found.append(Assignment(name.group(1), value.strip(), start, start + len(value.strip())))
+        found.append(
+            Assignment(card[slice(*name)], value.strip(), start, start + len(value.strip()))
+        )
     return tuple(found)
 
 
-def _next_start(card: str, signs: list[int], names: list[re.Match[str] | None], k: int) -> int:
+def _name_before(card: str, start: int, sign: int) -> tuple[int, int] | None:
+    """Return where the name that ends in front of a ``=`` begins and ends, if there is one."""
+    end = sign
+    while end > start and card[end - 1].isspace():
+        end -= 1
+    begin = end
+    while begin > start and card[begin - 1].isascii() and _is_word(card[begin - 1]):
+        begin -= 1
+    while begin < end and card[begin].isdigit():
+        begin += 1
+    return (begin, end) if begin < end else None
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def _next_start(card: str, signs: list[int], names: list[tuple[int, int] | None], k: int) -> int:
     if k + 1 == len(signs):
         return len(card)
     name = names[k + 1]
     if name is not None:
-        return name.start()
+        return name[0]
     # The next one defines a function: its name stands before the parenthesis.
-    function = re.search(r"[A-Za-z_]\w*\s*\([^()]*\)\s*\Z", card[: signs[k + 1]], re.ASCII)
+    start = max(signs[k] + 1, signs[k + 1] - _LONGEST)
+    function = _FUNCTION.search(card, start, signs[k + 1])
     return function.start() if function else signs[k + 1]
 
 

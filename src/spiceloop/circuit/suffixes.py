@@ -9,7 +9,7 @@ from spiceloop.circuit.logical import LogicalLine
 
 __all__ = ["suspicious_numbers"]
 
-_TOKEN = re.compile(r"(?<![\w.#@\[$µμ])([0-9]+\.?[0-9]*|\.[0-9]+)([A-Za-zµμ][\wµμ]*)")
+_TOKEN = re.compile(r"(?<![\w.#@\[$µμ])([0-9]++\.?+[0-9]*+|\.[0-9]++)([A-Za-zµμ][\wµμ]*)")
 _FREE_TEXT = (".title", "echo", "*#echo", "set", "shell", ".inc", ".lib", "plot", "hardcopy")
 
 

@@ -172,18 +172,24 @@ class _Deck:
                 yield _outside(first, word)
 
     def _redirections(self, words: list[str]) -> Iterator[str]:
-        for number, word in enumerate(words):
+        target, from_here_on = -1, len(words)
+        for number in range(len(words) - 1, -1, -1):
+            word = words[number]
+            if bare(word) not in (">", "&"):
+                target = number
+            elif bare(word) == ">" and target >= 0:
+                if "$" in words[target]:
+                    from_here_on = target
+                elif not inside(words[target], self.values):
+                    yield _outside(">", words[target])
             if "$" in word and any(c in word for c in "<>"):
                 yield f"{word!r} may turn out as a redirection; write it plainly"
             if bare(word) == "<":
                 yield "'<' has a command read a file, whose content cannot be checked"
-            if bare(word) != ">":
-                continue
-            behind = [w for w in words[number + 1 :] if bare(w) not in (">", "&")]
-            candidates = behind if behind and "$" in behind[0] else behind[:1]
-            for target in candidates:
-                if not inside(target, self.values):
-                    yield _outside(">", target)
+        # A variable that is not there makes room for the next word.
+        for word in words[from_here_on:]:
+            if bare(word) not in (">", "&") and not inside(word, self.values):
+                yield _outside(">", word)
 
 
 def _name(word: str) -> str:

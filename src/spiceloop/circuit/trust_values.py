@@ -31,28 +31,31 @@ class Values:
     """
 
     def __init__(self, lines: Sequence[list[str]]) -> None:
-        texts: dict[str, list[str]] = {"curplot": []}
         given = {"curplot"}  # any other may be in the environment, and hold anything
+        tainted: set[str] = set()
+        used_by: dict[str, set[str]] = {}
         self.lists = {"plots"}
         for name, *words in (w for w in lines if w):
             command = name.lower().removeprefix("pre_")
             if command not in commands.ASSIGNING:
                 continue
             text = " ".join(words)
-            names = [n.lower() for n in re.findall(r"\w+", bare(text), re.ASCII)]
+            names = {n.lower() for n in re.findall(r"\w+", bare(text), re.ASCII)}
             if "(" in text:
-                self.lists.update(names)
+                self.lists |= names
             given.update(_given(command, words))
-            tainted = command in commands.NAMING or command == "unset"
-            for each in names:
-                texts.setdefault(each, []).append("/" if tainted else text)
-        safe = {n for n in given if not any(_leads_out(t) for t in texts.get(n, ()))}
-        while True:
-            keep = {n for n in safe if all(r in safe for t in texts[n] for r in _references(t))}
-            if keep == safe:
-                break
-            safe = keep
-        self.safe = frozenset(safe)
+            # An unset one may be in the environment; a measured one may hold anything.
+            if command in commands.NAMING or command == "unset" or _leads_out(text):
+                tainted |= names
+            for used in set(_references(text)):
+                used_by.setdefault(used, set()).update(names)
+        todo = [*tainted, *(used_by.keys() - given)]
+        while todo:
+            for name in used_by.pop(todo.pop(), ()):
+                if name not in tainted:
+                    tainted.add(name)
+                    todo.append(name)
+        self.safe = frozenset(given - tainted)
 
     def lists_in(self, command: str, words: Sequence[str]) -> Iterator[str]:
         """Refuse what gives a variable several words that may be names of others."""

@@ -26,6 +26,7 @@ _FAILED_VALUE = re.compile(r"^\s*(\S+)\s*=\s*failed\b", re.IGNORECASE)
 _OPERATOR = re.compile(r"[-+*/(),\[\]^]")
 # Letters that SPICE reads as a scale; "a" and "f" are left out: 1F and 1A are units to people.
 _SCALES = "tgkmunpµμ"
+_LONGEST_LINE = 2000  # no result of `meas` or `print` is longer; the search takes its square
 _CLOSE = 2e-5  # print shows six significant digits at least
 
 
@@ -45,9 +46,10 @@ def normal_name(name: str) -> str:
 def scalars_in_text(lines: Iterable[str]) -> Scalars:
     """Read ``name = value`` lines as ``meas``, ``print`` and ``echo`` write them."""
     found = Scalars()
-    for line in lines:
-        if "=" not in line:
+    for whole in lines:
+        if "=" not in whole:
             continue
+        line = whole[:_LONGEST_LINE]
         failure = _FAILED.match(line) or _FAILED_VALUE.match(line)
         if failure:
             name = normal_name(failure.group(1))
