@@ -59,8 +59,11 @@ def _read_plot(data: bytes, position: int, path: Path) -> tuple[RawPlot, int]:
         position = end + 1
         if line in ("Binary:", "Values:"):
             break
-        if in_variables and line[:1] in "\t ":
-            _, name, kind, *rest = line.split()
+        if in_variables and line[:1] in ("\t", " "):
+            fields = line.split()
+            if len(fields) < 3:
+                raise ValueError(f"{path}: the line {line[:60]!r} names no variable")
+            _, name, kind, *rest = fields
             variables.append((name, kind, " ".join(rest)))
             continue
         key, _, value = line.partition(":")
@@ -70,6 +73,10 @@ def _read_plot(data: bytes, position: int, path: Path) -> tuple[RawPlot, int]:
         count, points = int(header["No. Variables"]), int(header["No. Points"])
     except (KeyError, ValueError):
         raise ValueError(f"{path}: no counts of variables and points") from None
+    if points < 0 or count != len(variables):
+        raise ValueError(
+            f"{path}: {count} variables of {points} points, but {len(variables)} names"
+        )
     is_complex = "complex" in header.get("Flags", "")
     if line == "Binary:":
         size = count * points * (16 if is_complex else 8)
@@ -104,9 +111,13 @@ def _ascii(
     if len(tokens) < points * per_point:
         raise ValueError(f"{path}: the values of a plot end early")
     numbers: list[float] = []
+    parts = 2 if is_complex else 1
     for number, token in enumerate(tokens[: points * per_point]):
         if number % per_point:
-            numbers += [float(part) for part in token.split(b",")]
+            found = [float(part) for part in token.split(b",")]
+            if len(found) != parts:
+                raise ValueError(f"{path}: {token[:60]!r} stands in place of {parts} numbers")
+            numbers += found
     return as_array(np.array(numbers).tobytes(), is_complex), end
 
 

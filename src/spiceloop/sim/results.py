@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spiceloop.circuit.deck import Deck
-from spiceloop.errors import SimulationError
+from spiceloop.errors import FailureKind, SimulationError
+from spiceloop.plain_files import is_file
 from spiceloop.sim import diagnose
 from spiceloop.sim.base import SimResult
 from spiceloop.sim.measures import merge, normal_name, scalars_in_text
@@ -57,10 +58,16 @@ def read_raw_tables(folder: Path, lines: Sequence[str], lets: frozenset[str]) ->
     order = next((line for line in lines if line.startswith(MARK)), "").removeprefix(MARK).split()
     for name in order:
         path = folder / f"{_RAW}{name}.raw"
-        if not path.is_file():  # a plot without vectors
+        if not is_file(path):  # a plot without vectors
             continue
+        try:
+            plots = read_raw(path)
+        except (ValueError, OSError) as error:  # the deck itself may have written such a file
+            raise SimulationError(
+                FailureKind.CRASH, f"the waveforms that ngspice left cannot be read: {error}"
+            ) from None
         # A plot with vectors of several lengths is written as several plots, one length each.
-        vectors = {_own_name(v, lets): v.values for plot in read_raw(path) for v in plot.vectors}
+        vectors = {_own_name(v, lets): v.values for plot in plots for v in plot.vectors}
         tables.append(Table(name, vectors))
     return tables
 
