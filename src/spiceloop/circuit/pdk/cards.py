@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from spiceloop.circuit.includes import strip_comment
+
 __all__ = ["Card", "logical_lines", "parse_card", "split_parameters"]
 
-# Comments at a line's end: ";", "//" and "$" after a blank, as ngspice strips them.
-_TRAILING = re.compile(r"\s*(?:;|//|\s\$\s).*")
+# A file's name may start with $ (an environment variable), which elsewhere begins a comment.
+_AFTER_FILE = re.compile(r"\s*(?:;|//|\s\$\s).*")
 _NAME = re.compile(r"([A-Za-z_][\w.:]*)\s*=(?!=)")
 _CLOSING = {"{": "}", "(": ")", "'": "'", '"': '"'}
 
@@ -32,24 +34,31 @@ class Card:
 
 
 def logical_lines(lines: Sequence[str], start: int = 0) -> Iterator[tuple[int, int, str]]:
-    """Yield ``(first, last + 1, text)`` of each card: ``+`` lines joined, comments left out.
+    """Yield ``(first, last + 1, text)`` of each card, its comments left out.
 
-    A comment or an empty line between a card and its ``+`` line does not end the card.
+    A line that starts with ``+``, or follows one that ends in two backslashes, continues a card;
+    a comment or an empty line between the two does not end it.
     """
     first = stop = -1
     text = ""
+    carried = False
     for number in range(start, len(lines)):
         line = lines[number].lstrip()
-        if not line or line[0] == "*":
+        if not line or line[0] in "*$":
             continue
         if ";" in line or "$" in line or "//" in line:
-            line = _TRAILING.sub("", line)
+            named = line[:4].lower() in {".lib", ".inc"}
+            line = _AFTER_FILE.sub("", line) if named else strip_comment(line)
             if not line:
                 continue
-        if line[0] == "+":
-            if first >= 0:
-                text = f"{text} {line[1:]}"
-                stop = number + 1
+        continues = carried
+        if carried := line.rstrip().endswith("\\\\"):
+            line = line.rstrip()[:-2]
+        if first >= 0 and (continues or line.startswith("+")):
+            text = f"{text} {line.removeprefix('+')}"
+            stop = number + 1
+            continue
+        if line.startswith("+"):
             continue
         if first >= 0:
             yield first, stop, text

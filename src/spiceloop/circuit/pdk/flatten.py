@@ -112,7 +112,9 @@ class _Compilation:
             length = geometry["l"] * self.scale
             fingers = geometry.get("nf", 1.0)
             width = geometry["w"] / fingers * self.scale
-            copies = None if multiplier is None else parse(multiplier).evaluate(known)
+            copies = None
+            if multiplier is not None:
+                copies = resolve(ordered((("m", multiplier),)), known)[0]["m"]
         except (UnresolvedError, KeyError, ZeroDivisionError) as error:
             return self.keep(card, where, f"its geometry is not known before it runs ({error})")
         index = device.find(length, width)

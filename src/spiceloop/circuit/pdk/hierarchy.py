@@ -110,6 +110,8 @@ class Hierarchy:
                 new = self.device_call(line, known, path)
             else:
                 raise WholeLibrary(f"{path}{line.card.head} calls {target}, which it does not hold")
+            if new is None and line.keyword:
+                new = rewritten(line.card, target)
             if new is not None:
                 edits.append((line.start, line.stop, new))
         for block in frame.block.blocks.values():

@@ -20,12 +20,17 @@ _CLOSES = {".ends", ".eom"}
 
 @dataclass
 class Line:
-    """An instance line: its span of physical lines, and whether an ``.if`` decides on it."""
+    """An instance line: its span of physical lines.
+
+    ``conditional``: an ``.if`` decides on it. ``keyword``: it holds ``params:``, which ngspice 39
+    takes on ``.subckt`` only.
+    """
 
     start: int
     stop: int
     card: Card
     conditional: bool = False
+    keyword: bool = False
 
 
 @dataclass
@@ -103,7 +108,9 @@ class _Reader:
             first = joined[0]
             if first in "xX":
                 card = parse_card(joined)
-                self.open[-1].instances.append(Line(start, stop, card, self.conditions > 0))
+                keyword = "params:" in joined.lower()
+                line = Line(start, stop, card, self.conditions > 0, keyword)
+                self.open[-1].instances.append(line)
                 deck.texts.append(joined.partition("=")[2].lower())
             elif first != ".":
                 deck.texts.append(joined.lower())

@@ -14,6 +14,8 @@ from spiceloop.circuit.pdk.expressions import Expression, UnresolvedError, parse
 
 __all__ = ["ordered", "resolve"]
 
+_OPENS = ("{", "'", '"')
+
 Parameters = tuple[tuple[str, str], ...]
 
 
@@ -26,8 +28,9 @@ def ordered(parameters: Parameters) -> tuple[tuple[str, Expression | None], ...]
     parsed: dict[str, Expression | None] = {}
     for name, text in texts.items():
         try:
-            # "{a} + b" is read differently by different versions of ngspice.
-            if "}" in text.rstrip()[:-1]:
+            # "{a} + b" is read differently by different versions of ngspice, and of "a / b" ngspice
+            # 39 reads the a alone.
+            if "}" in text.rstrip()[:-1] or (text[:1] not in _OPENS and len(text.split()) > 1):
                 raise UnresolvedError(text)
             parsed[name] = parse(text)
         except UnresolvedError:
