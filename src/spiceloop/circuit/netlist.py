@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -97,7 +97,7 @@ class Netlist:
         """
         found: dict[str, str] = {}
         spelling: dict[str, str] = {}
-        for card in self._top_params():
+        for card in self._top_params:
             for a in assignments(card.text):
                 found[spelling.setdefault(a.name.lower(), a.name)] = a.value
         if self.parameter_file is not None:
@@ -122,7 +122,7 @@ class Netlist:
                     found.append(Library(name, section, where, card.source))
         return tuple(found)
 
-    @property
+    @cached_property
     def home(self) -> Path:
         """The deck's folder, absolute."""
         return self.path.parent.resolve()
@@ -151,12 +151,12 @@ class Netlist:
         numbers = {n.lower(): _number(n, v) for n, v in given.items()}
         self._check_names(given)
         edits: dict[int, str | None] = {}
-        for card in self._top_params():
+        for card in self._top_params:
             _replace(edits, card, _override(card.text, numbers))
-        for card in self.cards:
-            if not card.control and _LIB_CARD.match(card.text):
-                _replace(edits, card, self._absolute(card))
-            elif temperature is not None and not card.control and _TEMP_CARD.match(card.text):
+        for card, absolute in self._library_cards:
+            _replace(edits, card, absolute)
+        if temperature is not None:
+            for card in self._temperature_cards:
                 _replace(edits, card, "* " + card.text)
         text = []
         for index, line in enumerate(self.lines):
@@ -170,10 +170,23 @@ class Netlist:
                 text.append(f".temp {_number(TEMPERATURE, temperature)}")
         return Deck("\n".join(text) + "\n", name=name, home=self.home, trusted=self.trusted)
 
-    def _top_params(self) -> Iterator[LogicalLine]:
-        for card in self.cards:
-            if not card.control and not card.depth and card.word.startswith(".param"):
-                yield card
+    # Looked up once, because a study renders a netlist thousands of times.
+    @cached_property
+    def _top_params(self) -> tuple[LogicalLine, ...]:
+        return tuple(
+            card
+            for card in self.cards
+            if not card.control and not card.depth and card.word.startswith(".param")
+        )
+
+    @cached_property
+    def _library_cards(self) -> tuple[tuple[LogicalLine, str], ...]:
+        found = (c for c in self.cards if not c.control and _LIB_CARD.match(c.text))
+        return tuple((card, self._absolute(card)) for card in found)
+
+    @cached_property
+    def _temperature_cards(self) -> tuple[LogicalLine, ...]:
+        return tuple(c for c in self.cards if not c.control and _TEMP_CARD.match(c.text))
 
     def _undefined(self) -> list[str]:
         defined: set[str] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["FUNCTIONS", "Assignment", "assignments", "used_names"]
 
@@ -39,6 +40,7 @@ class Assignment:
     end: int
 
 
+@lru_cache(maxsize=4096)
 def assignments(card: str) -> tuple[Assignment, ...]:
     """Return the assignments of a ``.param`` card in order; () for any other card.
 
