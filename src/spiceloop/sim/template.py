@@ -244,7 +244,7 @@ class Template:
             known = resolve(scope, {})[1]
             try:
                 for setting in computed:
-                    numbers[setting] = self._computed[setting].evaluate(known)
+                    numbers[setting] = _written(self._computed[setting].evaluate(known))
             except UnresolvedError:
                 return None
         return numbers
@@ -390,7 +390,7 @@ class Template:
         """A vector that commands see; its last bit moves nothing else."""
         expression = parse(text)
         known = resolve(self._top.scope, {})[1]
-        setting = self._set(f"let const.{name}", expression.evaluate(known))
+        setting = self._set(f"let const.{name}", _written(expression.evaluate(known)))
         self._computed[setting] = expression
         for source in frozenset().union(*(context.sources(n) for n in expression.names)):
             self._sources.setdefault(source, []).append(setting)
@@ -398,6 +398,11 @@ class Template:
 
 def _words(line: str) -> list[str]:
     return line.replace(" = ", "=").split()
+
+
+def _written(value: float) -> float:
+    """A value as it comes out of its 16 digits, in which ngspice passes it on."""
+    return float(f"{value:.15e}")
 
 
 def _substituted(text: str) -> float:
