@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUSY_S",
+    "damage",
     "default_url",
     "file_of",
     "is_shared",
@@ -123,6 +124,21 @@ def storage_errors(url: str) -> Iterator[None]:
         raise StorageError(_explain(url, error)) from error
     except RuntimeError as error:  # Optuna's word for a database of another Optuna version
         raise StorageError(f"cannot use the study at {safe_url(url)}: {error}") from error
+
+
+@contextmanager
+def damage(url: str) -> Iterator[None]:
+    """Turn into `StorageError` what reading a damaged file, or one made up, runs into.
+
+    Optuna trusts what it once wrote: anything may come, from no UTF-8 to a missing key.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        raise StorageError(
+            f"cannot read the study at {safe_url(url)}: {type(error).__name__}: "
+            f"{str(error)[:200]}; the file is damaged or is no study"
+        ) from error
 
 
 def safe_url(url: str) -> str:

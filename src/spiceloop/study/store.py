@@ -35,7 +35,7 @@ from spiceloop.study import owner
 from spiceloop.study.fingerprint import differences, fingerprint, readable
 from spiceloop.study.record import BATCH, distributions, from_frozen, rebuild
 from spiceloop.study.skipped import plan_for
-from spiceloop.study.storage import is_shared, open_storage, safe_url, storage_errors
+from spiceloop.study.storage import damage, is_shared, open_storage, safe_url, storage_errors
 from spiceloop.study.table import TrialTable
 from spiceloop.study.trial import Failure, Origin, Outcome, Trial, TrialState
 
@@ -164,6 +164,11 @@ class Study:
         changed, see `changes`. Raises `StudyError` for a missing one, naming those that exist, and
         for one with other parameters or metrics, saying what differs.
         """
+        with damage(url):
+            return cls._open(url, name, bench)
+
+    @classmethod
+    def _open(cls, url: str, name: str, bench: Bench | None) -> Study:
         storage = open_storage(url, must_exist=True)
         names = _names(storage, url)
         if not name and len(names) == 1:
