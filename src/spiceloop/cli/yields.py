@@ -275,7 +275,7 @@ def _document(found: Yield, folder: Path, page: Path | None) -> dict[str, object
         "samples": found.total,
         "wanted": found.wanted,
         "passed": found.passed if found.bounded else None,
-        "yield": found.part if found.bounded else None,
+        "yield": found.fraction if found.bounded else None,
         "interval": [interval.low, interval.high] if found.bounded else None,
         "stopped": found.stopped,
         "interrupted": found.interrupted,

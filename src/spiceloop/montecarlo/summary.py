@@ -86,8 +86,8 @@ class Yield:
         return any(m.bounded for m in self.problem.metrics.values())
 
     @property
-    def part(self) -> float:
-        """The yield, a part of one; NaN without dies or bounds."""
+    def fraction(self) -> float:
+        """The yield, 0 to 1; NaN without dies or bounds."""
         return self.passed / self.total if self.total and self.bounded else math.nan
 
     @property

@@ -48,7 +48,7 @@ def write_yield_report(result: Yield, out: Path, facts: Mapping[str, str]) -> Pa
 def yield_text(result: Yield) -> str:
     """The yield and its interval in words."""
     return (
-        f"{100 * result.part:.1f} % ({result.passed} of {result.total} dies; "
+        f"{100 * result.fraction:.1f} % ({result.passed} of {result.total} dies; "
         f"{100 * CONFIDENCE:.0f} % interval {interval_text(result)})"
     )
 

@@ -159,7 +159,7 @@ def test_a_failed_simulation_is_a_die_that_does_not_pass(
 def test_without_bounds_there_are_statistics_only(tmp_path: Path) -> None:
     found = estimate_yield(write_mirror(tmp_path, problem=without_bounds()), samples=4)
     assert not found.bounded
-    assert found.part != found.part
+    assert found.fraction != found.fraction
     assert all(s.sigma > 0 for s in found.statistics)
 
 

@@ -44,7 +44,7 @@ def test_figures_of_one_corner() -> None:
     dies = [(die(k, g, o),) for k, (g, o) in enumerate(zip(gains, offsets, strict=True))]
     found = sampled(*dies, (Outcome(4, "typical", {}, "too many iterations", "no-convergence"),))
     assert (found.passed, found.total) == (2, 5)
-    assert found.part == 0.4
+    assert found.fraction == 0.4
     assert found.interval == interval(2, 5)
     assert [o.number for o in found.failures] == [4]
     by_name = {s.metric: s for s in found.statistics}
@@ -81,7 +81,7 @@ def test_a_die_must_pass_at_every_corner() -> None:
 
 def test_a_mean_beyond_the_bound_has_a_negative_margin() -> None:
     found = sampled((die(0, 8, 0),), (die(1, 9, 0),))
-    assert found.part == 0
+    assert found.fraction == 0
     gain = found.statistics[0]
     assert gain.margin == pytest.approx(-1.5 / math.sqrt(0.5))
 

@@ -136,3 +136,13 @@ def test_a_die_is_the_same_in_another_process(tmp_path: Path) -> None:
 def test_random_calls_are_found_with_their_parentheses() -> None:
     text = "{1+AGAUSS(0,(1+2)*3,1)/sqrt(l)}*exp(gauss( 0 , 1,1)) my_agauss_x limits(2)"
     assert [text[a:b] for a, b in random_calls(text)] == ["AGAUSS(0,(1+2)*3,1)", "gauss( 0 , 1,1)"]
+
+
+def test_a_corner_that_draws_for_itself_is_said_to() -> None:
+    deck = Deck('bench\n.lib "generic.lib.spice" tt\nxm d g 0 0 generic_nmos_1v8\n.end\n', "tb")
+    for corner, expected in (("tt", 0), ("tt_mm", 1), ("mc", 1)):
+        _, report = get_pdk("generic", corner).compile_with_report(deck)
+        notes = [n for n in report.notes if n.startswith(f"tb: at corner {corner} ngspice draws")]
+        assert len(notes) == expected
+    _, report = get_pdk("generic", "tt_mm").compile_with_report(deck, sample=Sample(1, 1))
+    assert report.notes == ()

@@ -123,4 +123,17 @@ class LibraryPdk:
         text, report = flatten(deck.text, models, deck.name, self.process.library_file, die)
         if die:
             refuse_random(text, deck.name)
+        elif self._draws:
+            report = replace(report, notes=(*report.notes, self._warning(deck.name)))
         return replace(deck, text=text, compat=self.compat), report
+
+    @cached_property
+    def _draws(self) -> bool:
+        """Whether ngspice itself draws random numbers at this corner, as in ``tt_mm``."""
+        return any(self.models.values.get(name) for name in self.process.switches or ())
+
+    def _warning(self, where: str) -> str:
+        return (
+            f"{where}: at corner {self.corner} ngspice draws random numbers without a seed, so no "
+            "result can be repeated; for statistics take an ordinary corner and spiceloop yield"
+        )
