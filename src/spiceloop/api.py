@@ -330,7 +330,10 @@ def study_url(where: str | Path) -> str:
     if path.is_file():
         scheme = "journal" if path.suffix in {".log", ".journal"} else "sqlite"
         return f"{scheme}:///{path.absolute()}"
-    raise StudyError(f"there is no study {text!r}: neither a folder, a file nor a URL")
+    raise StudyError(
+        f"there is no study {text!r}: neither a folder, a file nor a URL; give the folder that "
+        "`spiceloop size` named after `study:`, or its --out"
+    )
 
 
 def _continue(
@@ -377,5 +380,7 @@ def _folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"cannot make the folder {path}: {error.strerror}") from error
+        raise StorageError(
+            f"cannot make the folder {path}: {error.strerror}; choose another with --out"
+        ) from error
     return path

@@ -160,7 +160,10 @@ def find_problem(text: str) -> Path:
         return known[text].problem_file
     looks_like_path = "/" in text or path.suffix in {".yaml", ".yml"}
     if looks_like_path:
-        raise InputError(f"no problem file {text!r} (looked in {Path.cwd()})")
+        raise InputError(
+            f"no problem file {text!r} (looked in {Path.cwd()}); correct the path, or draft one "
+            "with `spiceloop init DECK`"
+        )
     raise InputError(
         f"{text!r} is neither a file nor a built-in example{hint(text, known)}; "
         f"examples: {', '.join(known)}"

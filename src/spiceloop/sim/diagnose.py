@@ -25,13 +25,18 @@ __all__ = ["crash", "failure", "pick_measures", "timeout", "warnings_in"]
 
 # The netlist was refused: words that a line must hold, all of them, in lower case, and what it
 # means. Plain words and not patterns, because a log can have a hundred thousand lines.
+_LOOK = "look for a floating node or a loop of voltage sources, or loosen .options (gmin, reltol)"
+_UNDEFINED = "a parameter that no .param defines; correct its name, or define it in the deck"
 _DECK = (
     (("could not find include file",), "an included file is missing"),
     (("library file", "not found"), "a library file is missing"),
     (("section definition", "not found"), "the library has no such section"),
-    (("unknown subckt",), "unknown subcircuit"),
-    (("undefined parameter",), "undefined parameter"),
-    (("undefined number",), "undefined parameter"),
+    (
+        ("unknown subckt",),
+        "a subcircuit that nothing defines; correct its name, or .include its file",
+    ),
+    (("undefined parameter",), _UNDEFINED),
+    (("undefined number",), _UNDEFINED),
     (("mismatch of .subckt",), "a .subckt without .ends, or the reverse"),
     (("error on line",), "ngspice refused a line of the netlist"),
     (("cannot compute substitute",), "an expression cannot be computed"),
@@ -118,9 +123,9 @@ def _analysis_error(lines: Sequence[str], aborted: int) -> SimulationError:
         analysis = reason.group(1).lower()
     said = reason.group(0).strip() if reason else _last_error(own) or lines[aborted].strip()
     if _NO_CONVERGENCE.search(said):
-        kind, text = FailureKind.NO_CONVERGENCE, "the analysis did not converge"
+        kind, text = FailureKind.NO_CONVERGENCE, f"the analysis did not converge; {_LOOK}"
     elif any("singular matrix" in line.lower() for line in own) and not _error(own):
-        kind, text = FailureKind.NO_CONVERGENCE, "the circuit's matrix is singular"
+        kind, text = FailureKind.NO_CONVERGENCE, f"the circuit's matrix is singular; {_LOOK}"
     else:
         kind, text = FailureKind.DECK, "ngspice could not do the analysis"
         hints = [line.strip() for line in own if _WARNING.match(line)]
@@ -143,7 +148,7 @@ def timeout(seconds: float, lines: Sequence[str]) -> SimulationError:
     return SimulationError(
         FailureKind.TIMEOUT,
         f"the simulation took longer than {seconds:g} s and was stopped; "
-        "raise the time limit or shorten the analysis",
+        "raise timeout: of the testbench (or --timeout), or shorten the analysis",
         line=_last_line(lines),
     )
 
@@ -161,6 +166,8 @@ def crash(returncode: int | None, lines: Sequence[str]) -> SimulationError:
         number = returncode - 128
     try:
         cause = f"was ended by signal {signal.Signals(number).name}"
+        if number == signal.SIGKILL:
+            cause += "; the system may be out of memory (fewer --workers need less)"
     except ValueError:
         cause = f"ended with exit status {returncode}"
     return SimulationError(FailureKind.CRASH, f"ngspice {cause}", line=_last_line(lines))
@@ -192,7 +199,8 @@ def pick_measures(
             raise SimulationError(
                 FailureKind.MISSING_MEASURE,
                 f"no measure {name!r} in the results{did_you_mean(name, found)} "
-                f"(there are: {_list(found)})",
+                f"(there are: {_list(found)}); correct the measure, or look at the curve: "
+                "`spiceloop simulate --waves FILE`",
                 line=said,
             )
         if not math.isfinite(found[name]):

@@ -68,7 +68,10 @@ class Parameter(_Model):
         variable = _build(lambda: self.variable("value"))
         if self.start is not None:
             start = self.start
-            _build(lambda: variable.check(start))
+            try:
+                variable.check(start)
+            except DesignError as error:
+                raise ValueError(f"start{str(error).removeprefix('value')}") from None
         return self
 
     def variable(self, name: str) -> Variable:
