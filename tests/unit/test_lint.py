@@ -1,5 +1,6 @@
 import pytest
 
+from spiceloop.circuit.pdk.base import CompileReport
 from spiceloop.errors import DesignError
 from spiceloop.spec.lint import lint
 from spiceloop.spec.load import load_problem
@@ -184,8 +185,28 @@ def test_a_library_of_another_pdk(tmp_path):
     assert any("of the pdk sky130, the problem has pdk: generic" in f for f in found), found
 
 
+def test_a_bare_expression_with_blanks(tmp_path):
+    deck = DECK.replace(".end\n", ".param total = 2 * 3 plain=2*3 braced = {2 * 3}\n.end\n")
+    (found,) = check(tmp_path, deck)
+    assert "total = 2 * 3: of an expression with blanks" in found
+    assert "write total={2 * 3}" in found
+
+
+def test_what_the_compiler_leaves_to_ngspice_is_said(tmp_path):
+    deck = DECK.replace(
+        ".end\n",
+        '.lib "generic.lib.spice" tt\nxm out out 0 0 generic_nmos_1v8 w=2u l=1u\n.control\n'
+        "altermod r1 tnom = 27\n.endc\n.end\n",
+    )
+    found = check(tmp_path, deck, problem=PROBLEM + "pdk: generic\n")
+    assert [f for f in found if "keeps the whole library file: it uses altermod" in f], found
+
+
 class NarrowPdk:
     """A process whose models end at 5 kΩ, to force what real bins do."""
+
+    def compile_with_report(self, deck):
+        return self.compile(deck), CompileReport()
 
     def compile(self, deck, *, sample=None):
         for line in deck.text.splitlines():

@@ -168,16 +168,18 @@ class Bench:
     ) -> Deck:
         """Write into any netlist those of the values and conditions that it has a name for."""
         corner = corner or self.corners[0]
-        known = _known(netlist)
-        deck = netlist.render(
-            {n: v for n, v in values.items() if n.lower() in known},
-            name=name,
-            conditions={
-                n: v for n, v in corner.conditions.items() if n.lower() in known or n == TEMPERATURE
-            },
-        )
+        deck = _written(netlist, name, values, corner)
         pdk = self.pdk_at(corner)
         return pdk.compile(deck, sample=sample) if pdk else deck
+
+    def left_to_ngspice(self, testbench: str, values: Mapping[str, float]) -> tuple[str, ...]:
+        """Say what of a testbench's deck the PDK's compiler could not work out, and why."""
+        corner = self.corner_of(testbench)
+        pdk = self.pdk_at(corner)
+        if pdk is None:
+            return ()
+        deck = _written(self.netlists[testbench], testbench, values, corner)
+        return pdk.compile_with_report(deck)[1].notes
 
     def pdk_at(self, corner: Corner) -> Pdk | None:
         """Return the PDK at a corner's process."""
@@ -194,6 +196,17 @@ class Bench:
                 if function.file is not None:
                     texts[f"file {function.file.name}"] = function.file.read_text()
         return texts
+
+
+def _written(netlist: Netlist, name: str, values: Mapping[str, float], corner: Corner) -> Deck:
+    known = _known(netlist)
+    return netlist.render(
+        {n: v for n, v in values.items() if n.lower() in known},
+        name=name,
+        conditions={
+            n: v for n, v in corner.conditions.items() if n.lower() in known or n == TEMPERATURE
+        },
+    )
 
 
 def _known(netlist: Netlist) -> set[str]:

@@ -24,6 +24,7 @@ __all__ = ["Finding", "lint"]
 _SECTION = re.compile(
     rb"^[ \t]*\.lib[ \t]+[\"']?([^\s\"']+)[\"']?[ \t]*(?:[;$*].*)?\r?$", re.M | re.I
 )
+_BARE = re.compile(r"[^{'\"\s][^{'\"]*\s")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def lint(problem: Problem, trust: bool = False) -> list[Finding]:
     found += _constant(problem, netlists)
     found += _function_names(netlists)
     found += _commas(netlists)
+    found += _bare(netlists)
     found += _numbers(netlists)
     found += _libraries(problem, netlists)
     found += _start(problem)
@@ -114,6 +116,19 @@ def _commas(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
                         "warning",
                         f"{a.name}={a.value} — at a comma between .param assignments ngspice 39 "
                         "hangs; separate them by blanks",
+                        str(card.source),
+                    )
+
+
+def _bare(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    for netlist in netlists.values():
+        for card in netlist.cards:
+            for a in assignments(card.text):
+                if _BARE.match(a.value):
+                    yield Finding(
+                        "warning",
+                        f"{a.name} = {a.value}: of an expression with blanks in it ngspice 39 may "
+                        f"read the first word alone; write {a.name}={{{a.value}}}",
                         str(card.source),
                     )
 
@@ -231,6 +246,14 @@ def _bins(problem: Problem, trust: bool) -> Iterator[Finding]:
         if message := outside(start, bench.corners):
             yield Finding("error", f"the start cannot be simulated: {message}", "parameters")
             return
+        for name in problem.testbenches:
+            for note in bench.left_to_ngspice(name, problem.with_tied(dict(start))):
+                yield Finding(
+                    "warning",
+                    f"{note.removeprefix(f'{name}: ')}; the results are the same, each run takes "
+                    "longer",
+                    f"testbenches.{name}",
+                )
         for variable in problem.space.variables:
             for bound, value in (("minimum", variable.lower), ("maximum", variable.upper)):
                 if message := outside({**start, variable.name: variable.snap(value)}, typical):
