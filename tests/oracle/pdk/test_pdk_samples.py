@@ -41,6 +41,14 @@ _MOSFETS = (
     ("nfet_05v0_nvt", "h h 0 0", "w=4 l=1"),
     ("nfet_g5v0d16v0", "hh h 0 0", "w=5 l=0.7"),
     ("pfet_g5v0d16v0", "0 h hh hh", "w=5 l=0.7"),
+    ("esd_nfet_g5v0d10v5", "h h 0 0", "w=20.35 l=0.6"),
+    ("esd_nfet_05v0_nvt", "h h 0 0", "w=17.5 l=0.9"),
+    ("esd_pfet_g5v0d10v5", "0 0 h h", "w=17.5 l=0.55"),
+    ("nfet_20v0", "hh h 0 0", "w=60"),
+    ("nfet_20v0_nvt", "hh h 0 0", "w=60"),
+    ("nfet_20v0_zvt", "hh h 0 0", "w=60"),
+    ("nfet_20v0_iso", "hh h 0 0 0", "w=60"),
+    ("pfet_20v0", "0 h hh hh", "w=60"),
 )
 _OTHERS = (
     ("res_high_po", "p{k} 0 0", "w=0.5 l=5"),
@@ -48,6 +56,7 @@ _OTHERS = (
     ("res_generic_po", "p{k} 0", "w=0.5 l=5"),
     ("res_iso_pw", "p{k} 0 0", "w=2.65 l=5"),
     ("cap_mim_m3_1", "p{k} 0", "w=10 l=10"),
+    ("cap_mim_m3_2", "p{k} 0", "w=10 l=10"),
     ("npn_05v5_W1p00L1p00", "p{k} p{k} 0 0", ""),
     ("npn_05v5_W1p00L2p00", "p{k} p{k} 0 0", ""),
     ("npn_11v0_W1p00L1p00", "p{k} p{k} 0 0", ""),
@@ -95,7 +104,10 @@ def _with_numbers(library: Path, to: Path, z: float, mismatch: bool, process: bo
 
 @pytest.mark.parametrize(
     ("corner", "mismatch", "process", "z"),
-    [("ss", False, True, -0.8), ("tt", True, True, 1.3)],
+    [
+        pytest.param("ss", False, True, -0.8, marks=pytest.mark.slow),
+        ("tt", True, True, 1.3),
+    ],
 )
 def test_every_class_reads_as_the_library_with_the_same_numbers(
     corner: str,
