@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> Run:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
             check=False,
         )
         numbers = {name: float(value) for name, value in _PRINTED.findall(done.stdout)}

@@ -21,6 +21,7 @@ DEVICES = (
     "nfet_g5v0d10v5",
     "pfet_g5v0d10v5",
 )
+Run = Callable[[str], dict[str, float]]
 READ = ("id", "gm", "gds", "gmbs", "vth", "vdsat", "cgg", "cgd", "cbs")
 
 
@@ -97,27 +98,58 @@ def test_random_geometries_read_as_with_the_library(
     assert wrong == {}
 
 
-@pytest.mark.slow
-def test_the_binned_library_too(
-    run: Callable[[str], dict[str, float]], in_library: Callable[[str, Pdk], str]
-) -> None:
-    pdk = get_pdk("sky130", "tt", "binned")
-    text = "\n".join(
-        [
-            "binned",
-            ".lib sky130.lib.spice tt",
-            "vd d 0 0.9",
-            "vg g 0 0.85",
-            "xa d g 0 0 sky130_fd_pr__nfet_01v8 l=0.15 w=1.65",
-            "xb d g 0 0 sky130_fd_pr__nfet_01v8 l=0.5 w=2 nf=2 m=3",
-            ".control",
-            "op",
-            *(f"print @m.{x}.msky130_fd_pr__nfet_01v8[{r}]" for x in ("xa", "xb") for r in READ),
-            ".endc",
-            ".end",
-            "",
-        ]
-    )
+def every_bin(pdk: Pdk, dice: random.Random) -> tuple[str, int]:
+    """A deck with one transistor of random size in each bin of each device, and their number."""
+    lines = ["bins", ".lib sky130.lib.spice tt", "vn n 0 0.9", "vg g 0 0.85", "vs s 0 1.8"]
+    reads = []
+    for device in pdk.devices():
+        kind = device.removeprefix("sky130_fd_pr__")
+        if not kind.startswith(("nfet", "pfet", "esd_nfet", "esd_pfet")):
+            continue
+        for number, area in enumerate(pdk.limits(device)):
+            length = dice.uniform(area.lmin, min(area.lmax, 4 * area.lmin)) * 1e6
+            width = dice.uniform(area.wmin, min(area.wmax, 4 * area.wmin)) * 1e6
+            fingers = dice.choice((1, 1, 2, 4))
+            source = "s" if "pfet" in kind else "0"
+            name = f"x{kind}{number}"
+            size = f"l={length:.9g} w={width * fingers:.9g} nf={fingers}"
+            lines.append(f"{name} n g {source} {source} {device} {size}")
+            path = f"@m.{name}.m{device}"
+            reads += [f"print {path}[{what}]" for what in ("id", "gm", "gds", "vth", "cgg")]
+    return "\n".join([*lines, ".control", "op", *reads, ".endc", ".end", ""]), len(reads) // 5
+
+
+def compare(text: str, pdk: Pdk, run: Run, in_library: Callable[[str, Pdk], str]) -> int:
     compiled, report = pdk.compile_with_report(Deck(text))
     assert report.notes == ()
-    assert run(compiled.text) == pytest.approx(run(in_library(text, pdk)), rel=1e-9, abs=1e-24)
+    expected, got = run(in_library(text, pdk)), run(compiled.text)
+    assert got.keys() == expected.keys()
+    wrong = {
+        name: (got[name], value)
+        for name, value in expected.items()
+        if got[name] != pytest.approx(value, rel=1e-9, abs=1e-24)
+    }
+    assert wrong == {}
+    return report.flattened
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("corner", ["tt", "ss", "ff", "sf", "fs", "hh", "ll", "hl", "lh"])
+def test_every_bin_at_every_corner(
+    corner: str, run: Run, in_library: Callable[[str, Pdk], str]
+) -> None:
+    pdk = get_pdk("sky130", corner)
+    text, count = every_bin(pdk, random.Random(sum(map(ord, corner))))
+    assert count > 300
+    assert compare(text, pdk, run, in_library) == count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("corner", ["tt", "ss", "ff", "sf", "fs"])
+def test_the_binned_library_too(
+    corner: str, run: Run, in_library: Callable[[str, Pdk], str]
+) -> None:
+    pdk = get_pdk("sky130", corner, "binned")
+    text, count = every_bin(pdk, random.Random(3))
+    assert count > 300
+    assert compare(text, pdk, run, in_library) == count
