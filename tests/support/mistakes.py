@@ -106,28 +106,72 @@ MISTAKES = (
     Mistake("metric that no deck measures", "check problem.yaml", 2, {"  rise: {": "  rize: {"}),
     # decks
     Mistake("missing include", "simulate problem.yaml", 2, {"r1 in": ".include amp.inc\nr1 in"}),
-    Mistake("deck with a shell command", "simulate problem.yaml", 2, {"tran 10n": "shell ls\ntran 10n"}),
-    Mistake("syntax that ngspice refuses", "simulate problem.yaml", 4, {"r1 in out {r}": "r1 in out {r}\nd1 out 0"}),
+    Mistake(
+        "deck with a shell command", "simulate problem.yaml", 2, {"tran 10n": "shell ls\ntran 10n"}
+    ),
+    Mistake(
+        "syntax that ngspice refuses",
+        "simulate problem.yaml",
+        4,
+        {"r1 in out {r}": "r1 in out {r}\nd1 out 0"},
+    ),
     Mistake("unknown subcircuit", "simulate problem.yaml", 4, {"c1 out 0 {c}": "x1 out 0 opamp"}),
-    Mistake("undefined parameter", "simulate problem.yaml", 4, {"c1 out 0 {c}": "c1 out 0 {c+cpar}"}),
+    Mistake(
+        "undefined parameter", "simulate problem.yaml", 4, {"c1 out 0 {c}": "c1 out 0 {c+cpar}"}
+    ),
     Mistake("measure that finds nothing", "simulate problem.yaml", 4, {"-3.0103": "+3.0103"}),
-    Mistake("unknown node in a measure", "simulate problem.yaml", 4, {"when vdb(out)": "when vdb(outp)"}),
-    Mistake("no convergence", "simulate problem.yaml", 4, {"c1 out 0 {c}": "c1 out 0 {c}\nv2 in 0 1"}),
-    Mistake("endless transient", "simulate problem.yaml --timeout 1", 4, {"tran 10n 100u": "tran 1p 1"}),
+    Mistake(
+        "unknown node in a measure", "simulate problem.yaml", 4, {"when vdb(out)": "when vdb(outp)"}
+    ),
+    Mistake(
+        "no convergence", "simulate problem.yaml", 4, {"c1 out 0 {c}": "c1 out 0 {c}\nv2 in 0 1"}
+    ),
+    Mistake(
+        "endless transient", "simulate problem.yaml --timeout 1", 4, {"tran 10n 100u": "tran 1p 1"}
+    ),
     Mistake("nothing can be simulated", _SIZE, 4, {"-3.0103": "+3.0103"}),
     # models
     Mistake("W outside the models", "simulate problem.yaml --set w1=0.2", 2, base=NMOS),
     Mistake("L outside the models", "simulate problem.yaml --set l1=0.02", 2, base=NMOS),
-    Mistake("unknown corner", "check problem.yaml", 2, {"pdk: sky130": "pdk: {name: sky130, corner: typ}"}, base=NMOS),
+    Mistake(
+        "unknown corner",
+        "check problem.yaml",
+        2,
+        {"pdk: sky130": "pdk: {name: sky130, corner: typ}"},
+        base=NMOS,
+    ),
     Mistake("unknown process", "check problem.yaml", 2, {"pdk: sky130": "pdk: sky120"}, base=NMOS),
     Mistake("unknown device", "simulate problem.yaml", 4, {"nfet_01v8 w": "nfet_1v8 w"}, base=NMOS),
     # Python functions
-    Mistake("function that raises", "simulate problem.yaml", 4, FUNCTION, {"mine.py": MEASURE.replace("v(out)", "v(outp)")}),
-    Mistake("function that is not there", "check problem.yaml", 2, {"main: {deck: rc.spice": "main: {deck: rc.spice, functions: [mine.py:measures]"}, {"mine.py": MEASURE}),
-    Mistake("function that cannot be imported", "check problem.yaml", 2, FUNCTION, {"mine.py": "import nmupy\n" + MEASURE}),
+    Mistake(
+        "function that raises",
+        "simulate problem.yaml",
+        4,
+        FUNCTION,
+        {"mine.py": MEASURE.replace("v(out)", "v(outp)")},
+    ),
+    Mistake(
+        "function that is not there",
+        "check problem.yaml",
+        2,
+        {"main: {deck: rc.spice": "main: {deck: rc.spice, functions: [mine.py:measures]"},
+        {"mine.py": MEASURE},
+    ),
+    Mistake(
+        "function that cannot be imported",
+        "check problem.yaml",
+        2,
+        FUNCTION,
+        {"mine.py": "import nmupy\n" + MEASURE},
+    ),
     # the installation
-    Mistake("no ngspice", "simulate problem.yaml", 3, environment={"SPICELOOP_LIBNGSPICE": "/nowhere.so"}),
-)  # fmt: skip
+    Mistake(
+        "no ngspice",
+        "simulate problem.yaml",
+        3,
+        environment={"SPICELOOP_LIBNGSPICE": "/nowhere.so"},
+    ),
+)
 
 
 def provoke(mistake: Mistake, run: Callable[[list[str]], int]) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from spiceloop.cli.progress import Progress
 from spiceloop.cli.scoreboard import Scoreboard
 from spiceloop.spec.problem import Problem
-from spiceloop.study.events import Thinking, TrialFinished, TrialStarted
+from spiceloop.study.events import ClusterChanged, Thinking, TrialFinished, TrialStarted
 from spiceloop.study.trial import Failure, Origin, Trial, TrialState
 
 PROBLEM = Problem.model_validate(
@@ -144,3 +144,20 @@ def test_a_failed_trial_is_told_with_the_line_of_ngspice(board: Scoreboard) -> N
     assert progress._line(trial).endswith(
         "failed, deck: undefined parameter (ngspice said: Undefined parameter [bw])"
     )
+
+
+def test_a_cluster_is_shown_as_workers_join_and_leave(capsys: pytest.CaptureFixture[str]) -> None:
+    board = Scoreboard(PROBLEM, PROBLEM.task(2), 3)
+    progress = Progress(board)
+    progress.on_event(ClusterChanged(2, 2))
+    for number in range(2):
+        progress.on_event(TrialStarted(Trial(number, TrialState.RUNNING, Origin.INITIAL, {})))
+    progress.on_event(ClusterChanged(1, 1, "not used: worker tcp://10.0.0.2:1: no ngspice"))
+    assert capsys.readouterr().err.splitlines() == [
+        "cluster: 2 workers, 2 threads",
+        "cluster: 1 worker, 1 thread; not used: worker tcp://10.0.0.2:1: no ngspice",
+    ]
+    console = Console(width=120, file=io.StringIO())
+    console.print(progress.drawing())
+    assert "cluster: 1 worker, 1 thread" in console.file.getvalue()
+    assert "2 simulations in flight" in console.file.getvalue()
