@@ -125,6 +125,7 @@ def mutated_problem(random: random.Random, problems: Sequence[str], out: str) ->
     """Return one of the problem files, changed in up to four ways."""
     lines = random.choice(problems).split("\n")
     for _ in range(random.randint(1, 4)):
+        lines = lines or [""]
         where = random.randrange(len(lines))
         kind = random.random()
         if kind < 0.5:

@@ -83,6 +83,9 @@ class Sandbox:
             self._ruleset = _libc().syscall(
                 _CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)
             )
+            # A rule for no ruleset, which is refused: after a fork the first run through this code
+            # copies the pages it touches, which takes longer than the calls themselves.
+            _allow(-1, "/", 0)
 
     def enter(self, folder: str, programs: tuple[str, ...] = ()) -> bool:
         """Write in ``folder`` only and start ``programs`` only from now on.

@@ -110,7 +110,8 @@ class _Reader:
                 card = parse_card(joined)
                 keyword = "params:" in joined.lower()
                 line = Line(start, stop, card, self.conditions > 0, keyword)
-                self.open[-1].instances.append(line)
+                if card.words:  # "x=1" names nothing; ngspice is to say so
+                    self.open[-1].instances.append(line)
                 deck.texts.append(joined.partition("=")[2].lower())
             elif first != ".":
                 deck.texts.append(joined.lower())
