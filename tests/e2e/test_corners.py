@@ -70,8 +70,8 @@ def test_the_worst_is_that_of_process_corners_simulated_one_by_one(tmp_path):
     agree_with_single_corners(folder, "corners.yaml", slice(0, None, 4), start)
 
 
-def run_driver(url: str, *, kill_after: float | None = None) -> subprocess.Popen:
-    words = [str(RC / "problem.yaml"), url, "tpe", "12", "4", "1"]
+def run_driver(url: str, optimizer: str, *, kill_after: float | None = None) -> subprocess.Popen:
+    words = [str(RC / "problem.yaml"), url, optimizer, "12", "4", "1"]
     process = subprocess.Popen(
         [sys.executable, str(DRIVER), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, env=dict(os.environ),
@@ -98,13 +98,14 @@ def story(url: str) -> list[object]:
     return found
 
 
-def test_a_killed_study_goes_on_with_the_same_corners_in_the_same_order(tmp_path):
+@pytest.mark.parametrize("optimizer", ["sobol", pytest.param("tpe", marks=pytest.mark.slow)])
+def test_a_killed_study_goes_on_with_the_same_corners_in_the_same_order(tmp_path, optimizer):
     whole, cut = (f"sqlite:///{tmp_path / name}.db" for name in ("whole", "cut"))
-    run_driver(whole)
+    run_driver(whole, optimizer)
     rng = random.Random(4)
     for _ in range(2):
-        run_driver(cut, kill_after=rng.uniform(0.0, 0.4))
-    run_driver(cut)
+        run_driver(cut, optimizer, kill_after=rng.uniform(0.0, 0.4))
+    run_driver(cut, optimizer)
     expected = story(whole)
     assert story(cut) == expected
     assert sum(t[7] for t in expected) > 0  # something was skipped
