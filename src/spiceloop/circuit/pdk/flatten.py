@@ -6,8 +6,8 @@ Step by step down, where something cannot be worked out ahead of ngspice:
    ``<device>__<n>`` with one numeric M line, and its bin's model card stands at top level once;
 2. where only values that ngspice must draw or compute are left (mismatch), the subcircuit keeps its
    expressions, with the one bin it needs;
-3. where the geometry itself is not known, or the device is no plain transistor (resistors,
-   capacitors, bipolars), the library's own subcircuit is copied with all that it uses;
+3. where the geometry itself is not known or altered later, or the device is no plain transistor
+   (resistors, capacitors, bipolars), the library's own subcircuit is copied with all that it uses;
 4. a deck that could see the difference, or whose reach cannot be seen (an ``.include`` left in it,
    ``alterparam``, ``altermod``), gets a ``.lib`` line with the library's full path.
 
@@ -49,6 +49,8 @@ _SEES_CARDS = re.compile(r"\balterparam\b|\baltermod\b|@[^\s\[(]*:[^\s\[]*\[|\bw
 # What shows a model card's or an instance's nrd, nrs, rsh: then cards must not be shared.
 _SEES_SQUARES = re.compile(r"\bnr[ds]\b|\brsh\b|\bshow(?:mod)?\b")
 _READS_SQUARES = re.compile(r"\[\s*(?:nr[ds]|rsh)\s*\]")
+# ngspice picks the bin anew for a changed size, so all bins must be there.
+_ALTERS_SIZE = re.compile(r"\balter\b.*(?:\[\s*(?:w|l|nf)\s*\]|\s(?:w|l|nf)\s*=)")
 _SCALE = re.compile(r"\bscale\s*=\s*([^\s,]+)")
 
 
@@ -64,6 +66,7 @@ class _Compilation:
         self.die = Die(dies, deck.calls, where) if dies else None
         self.where = where
         self.scale = _scale(models.options)
+        self.resized = any(_ALTERS_SIZE.search(text) for text in deck.commands)
         names = {block.name for block in deck.top.every()}
         nested = any(
             line.card.words[-1] in names and "m" in dict(line.card.parameters)
@@ -99,6 +102,8 @@ class _Compilation:
         where = f"{path}{card.head}"
         if device is None:
             return self.library_own(card, where)
+        if self.resized:
+            return self.keep(card, where, "the deck alters sizes after it is loaded")
         scope, multiplier = merged(device.formals, card.parameters)
         if self.die:
             known = {**known, **self.die.draws(device, where)}
