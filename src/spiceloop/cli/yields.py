@@ -21,6 +21,7 @@ from spiceloop.cli.arguments import (
     SimulatorOption,
     TimeoutOption,
     TrustOption,
+    TrustPythonOption,
     at_least,
     find_problem,
     read_settings,
@@ -90,6 +91,7 @@ def yield_(
     simulator: SimulatorOption = SimulatorName.LIBRARY,
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
+    trust_python: TrustPythonOption = False,
     no_report: NoReportOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -107,7 +109,7 @@ def yield_(
     from spiceloop.montecarlo import estimate_yield
     from spiceloop.spec.load import load_problem
 
-    loaded = with_timeout(load_problem(find_problem(problem)), timeout)
+    loaded = with_timeout(load_problem(find_problem(problem), trust_python=trust_python), timeout)
     label, values, home = _design(loaded, design, study, name, trust_deck)
     values |= read_settings(settings or [], loaded)
     if missing := [n for n in loaded.space.names if n not in values]:

@@ -40,6 +40,7 @@ def estimate_yield(
     out: str | Path | None = None,
     on_progress: OnProgress = lambda done, wanted: None,
     trust_deck: bool = False,
+    trust_python: bool = False,
     label: str = "",
 ) -> Yield:
     """Simulate a design on ``samples`` dies and count those that meet every bound.
@@ -54,7 +55,11 @@ def estimate_yield(
     Raises `ProblemError` for a problem without statistics, `DesignError`, `SimulationError` where
     the design fails without deviations, `StudyError` and `StorageError` for the folder.
     """
-    loaded = problem if isinstance(problem, Problem) else load_problem(problem)
+    loaded = (
+        problem
+        if isinstance(problem, Problem)
+        else load_problem(problem, trust_python=trust_python)
+    )
     bench = Bench.load(loaded, trust=trust_deck)
     given = {n: parse_spice(v) for n, v in (design or {}).items()}
     full = {**(loaded.start or {}), **given}
