@@ -38,13 +38,15 @@ class Record:
         """Seconds of wall clock from the beginning to the end of each evaluation."""
         return np.asarray(np.cumsum(self.thinking_s + self.simulation_s))
 
-    def enough_for(self, budget: Budget) -> bool:
-        """Whether the run holds as much as the budget allows, or will never hold more."""
-        if self.stopped:
-            return True
+    def full(self, budget: Budget) -> bool:
+        """Whether the run holds as much as the budget allows."""
         if budget.timed:
             return len(self.rows) > 0 and bool(self.ended[-1] >= budget.seconds)
         return len(self.rows) >= budget.simulations
+
+    def enough_for(self, budget: Budget) -> bool:
+        """Whether the run is full, or was stopped and so will never hold more."""
+        return bool(self.stopped) or self.full(budget)
 
     def within(self, budget: Budget) -> slice:
         """Return the evaluations that a budget allows."""

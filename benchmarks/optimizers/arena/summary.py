@@ -72,7 +72,9 @@ def table(runs: Runs, budgets: Sequence[Budget]) -> str:
                 (measures.quartiles(v)[1] for c, v in ends.items() if c != OURS), default=0.0
             )
             for c, found in group.items():
-                cells = [name, str(budget), c, str(len(found)), _spread(ends[c])]
+                short = sum(not r.record.full(budget) for r in found)
+                seeds = f"{len(found)} ({short} short)" if short else str(len(found))
+                cells = [name, str(budget), c, seeds, _spread(ends[c])]
                 cuts = [r.record.within(budget) for r in found]
                 pairs = list(zip(found, cuts, strict=True))
                 cells.append(_spread([measures.first_feasible(r.feasible[s]) for r, s in pairs]))

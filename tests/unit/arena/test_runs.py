@@ -79,9 +79,12 @@ def test_a_run_in_seconds_and_one_over_its_limit_end(tmp_path: Path) -> None:
     timed = run_one(problem, "sobol", Budget.parse("0.2s"), 0, 100.0, tmp_path / "a.json")
     assert timed.enough_for(Budget.parse("0.2s")) or timed.ended[-1] == pytest.approx(0.2, abs=0.1)
     assert len(timed.rows) >= 2
-    limited = run_one(problem, "sobol", Budget.parse("100000"), 0, 0.2, tmp_path / "b.json")
+    file = run_file(tmp_path, "czdt1", "sobol", False, 0)
+    limited = run_one(problem, "sobol", Budget.parse("100000"), 0, 0.2, file)
     assert "limit" in limited.stopped
-    assert Record.read(tmp_path / "b.json", problem).enough_for(Budget.parse("100000"))
+    assert Record.read(file, problem).enough_for(Budget.parse("100000"))
+    text = summary.table(summary.collect(tmp_path), [Budget.parse("100000"), Budget.parse("1")])
+    assert [("(1 short)" in line) for line in text.splitlines()[2:]] == [True, False]
 
 
 @pytest.mark.parametrize("name", names())
