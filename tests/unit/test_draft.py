@@ -32,6 +32,13 @@ def draft(tmp_path, text, **options):
     return problem
 
 
+def test_the_process_is_that_of_the_decks_library(tmp_path):
+    path = draft(tmp_path, DECK.replace("sky130.lib.spice", "/some/where/generic.lib.spice"))
+    assert load_problem(path).pdk.name == "generic"
+    other = draft(tmp_path, DECK.replace("sky130.lib.spice", "house.lib"))
+    assert load_problem(other).pdk is None
+
+
 def test_the_draft_loads_and_has_no_errors(tmp_path):
     path = draft(tmp_path, DECK)
     problem = load_problem(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from spiceloop.circuit.measures import is_computed
 from spiceloop.circuit.netlist import Netlist
+from spiceloop.circuit.pdk.registry import find_process
 from spiceloop.errors import DeckError, UnitError
 from spiceloop.units import parse_spice
 
@@ -53,7 +54,9 @@ def draft_problem(
     """
     deck = Path(deck)
     netlist = Netlist.load(deck, trust=trust, parameter_file=parameter_file)
-    sky130 = any(Path(lib.written).name.startswith("sky130") for lib in netlist.libraries)
+    found = (find_process(library.written) for library in netlist.libraries)
+    pdk = next((process.name for process in found if process), None)
+    sky130 = pdk == "sky130"
     numbers = dict(_numbers(netlist))
     fixed = {n: v for n, v in numbers.items() if _FIXED.fullmatch(n)}
     free = {n: v for n, v in numbers.items() if n not in fixed}
@@ -71,8 +74,8 @@ def draft_problem(
         f"name: {name}",
         f"description: {json.dumps(netlist.title.lstrip('* '), ensure_ascii=False)}",
     ]
-    if sky130:
-        lines += ["pdk: sky130"]
+    if pdk:
+        lines += [f"pdk: {pdk}"]
     lines += ["", "testbenches:", "  main:", f"    deck: {json.dumps(where, ensure_ascii=False)}"]
     if parameter_file is not None:
         lines += [f"    parameter_file: {json.dumps(parameter_file, ensure_ascii=False)}"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.netlist import Library, Netlist
 from spiceloop.circuit.params import FUNCTIONS, assignments
-from spiceloop.circuit.pdk.registry import get_process, processes
+from spiceloop.circuit.pdk.registry import find_process, get_process
 from spiceloop.circuit.suffixes import suspicious_numbers
 from spiceloop.errors import DesignError, InputError, ProblemError, SetupError
 from spiceloop.spec.corners import Corner
@@ -142,7 +141,7 @@ def _numbers(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
 
 def _libraries(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
     named = [
-        (library, _process_of(library))
+        (library, process.name if (process := find_process(library.written)) else None)
         for netlist in netlists.values()
         for library in netlist.libraries
     ]
@@ -180,12 +179,6 @@ def _libraries(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Fi
             f'write .lib "{process.library_file}" tt into the deck, or drop pdk:',
             "pdk",
         )
-
-
-def _process_of(library: Library) -> str | None:
-    """The PDK whose library a deck names, by its file name."""
-    file = Path(library.written).name.lower()
-    return next((p.name for p in processes().values() if p.library_file.lower() == file), None)
 
 
 def _library(library: Library) -> Iterator[Finding]:

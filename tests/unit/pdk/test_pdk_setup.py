@@ -136,6 +136,8 @@ def test_geometry_errors_name_the_whole_path(root: Path) -> None:
         get_pdk("sky130").compile(Deck(deck, name="bench"))
     with pytest.raises(DesignError, match=r"l = 1.5 um is outside the model's 0.15 … 1 um"):
         get_pdk("sky130").compile(Deck(DECK.replace("l=0.5", "l=1.5", 1)))
+    with pytest.raises(DesignError, match=r"library counts in units of 1e-06 m: l=0.15, not"):
+        get_pdk("sky130").compile(Deck(DECK.replace("l=0.5", "l=0.5u", 1)))
     with pytest.raises(DesignError, match=r"w per finger .w/nf, nf = 2. = 0.2 um"):
         get_pdk("sky130").compile(Deck(DECK.replace("w=6", "w=0.4")))
 

@@ -51,6 +51,7 @@ _SEES_SQUARES = re.compile(r"\bnr[ds]\b|\brsh\b|\bshow(?:mod)?\b")
 _READS_SQUARES = re.compile(r"\[\s*(?:nr[ds]|rsh)\s*\]")
 # ngspice picks the bin anew for a changed size, so all bins must be there.
 _ALTERS_SIZE = re.compile(r"\balter\b.*(?:\[\s*(?:w|l|nf)\s*\]|\s(?:w|l|nf)\s*=)")
+_SHORTEST = 1e-9  # metres; no channel is as short
 _SCALE = re.compile(r"\bscale\s*=\s*([^\s,]+)")
 
 
@@ -127,13 +128,19 @@ class _Compilation:
             if line.conditional:
                 return self.keep(card, where, "its geometry, which .if may rule out, is in no bin")
             head = f"{self.where}: instance {where} ({target}): "
-            raise DesignError(head + _outside(device, length, width, fingers))
+            raise DesignError(head + _outside(device, length, width, fingers) + self.unit(length))
         name, complete = self.variants.use(device, index, inside)
         if not complete:
             return rewritten(card, name)
         self.flattened += 1
         call = " ".join([*card.words[:-1], name])
         return call if copies is None else f"{call} m={copies!r}"
+
+    def unit(self, length: float) -> str:
+        """A hint where a length looks like metres given to a library that counts otherwise."""
+        if self.scale == 1.0 or length > _SHORTEST:
+            return ""
+        return f" (this library counts in units of {self.scale:g} m: l=0.15, not l=0.15u)"
 
     def keep(self, card: Card, where: str, why: str) -> str | None:
         """Give an instance the library's own subcircuit, and note why."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from pkgutil import iter_modules
 
 from spiceloop.circuit.design_space import did_you_mean
@@ -18,7 +19,7 @@ from spiceloop.circuit.pdk.base import Pdk
 from spiceloop.circuit.pdk.process import LibraryPdk, Process
 from spiceloop.errors import ProblemError, SetupError
 
-__all__ = ["ENTRY_POINTS", "get_pdk", "get_process", "processes"]
+__all__ = ["ENTRY_POINTS", "find_process", "get_pdk", "get_process", "processes"]
 
 ENTRY_POINTS = "spiceloop.pdks"
 
@@ -56,6 +57,12 @@ def get_process(name: str) -> Process:
             f"unknown pdk {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
         )
     return known[name]
+
+
+def find_process(library: str) -> Process | None:
+    """Return the process whose library file a deck's ``.lib`` line names, by the file's name."""
+    file = Path(library).name.lower()
+    return next((p for p in processes().values() if p.library_file.lower() == file), None)
 
 
 @lru_cache(maxsize=32)
