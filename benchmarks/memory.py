@@ -40,10 +40,14 @@ def pss(pid: int) -> float:
 
 
 def family(pid: int) -> list[int]:
+    """A process and all below it, as far as they have not ended meanwhile."""
     found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            found += family(child)
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += family(child)
+    except OSError:
+        pass
     return found
 
 
