@@ -105,6 +105,7 @@ WAYS_OUT = [
     "set d=..\ncd $d\nwrite pwned v(1)",
     "set x=PWNED\nwrite $PWNED v(1)",
     "setcs x=$PWNED\nwrite $x v(1)",
+    "echo a\t$\t> {out}",
     # Variables that switch something on, set by another command or by a list.
     "foreach unixcom 1\nend\ntouch {out}",
     'strcmp unixcom "a" "b"\ntouch {out}',
@@ -198,6 +199,7 @@ REFUSED_ANYWAY = [
     'write "."./pwned v(1)',
     "set 'unix'com",
     ";pwn.src",
+    "echo a$ > {out}",
     "x = 3",
     "setplot new\nset curplottitle='`touch {out}`'",
     "alias $a b",
@@ -243,6 +245,8 @@ HARMLESS = [
     "let y = {v(1)}",
     "echo a, b, c",
     "let x[1] = v(1)",
+    "set curplot = new $ a plot (of its own)\nset plot_out = $curplot $ its name > kept",
+    'set curplottitle="ft = f(Ic)"',
     "set wr_vecnames\nset wr_singlescale\nset hcopydevtype=svg",
 ]
 

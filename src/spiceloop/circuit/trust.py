@@ -137,7 +137,7 @@ class _Deck:
                 yield f"{word!r}: alternatives in braces cannot be checked; write them out"
             if "$<" in bare(word):
                 yield f"{word!r} takes its value from outside the deck"
-            if "curplottitle" in bare(word).lower():
+            if "$" in word and "curplottitle" in bare(word).lower():
                 yield f"{word!r} is the deck's title, which would be read as part of a command"
         if name == "alias":
             yield from self._alias(words)
@@ -199,8 +199,11 @@ def _name(word: str) -> str:
 
 
 def _command_text(card: LogicalLine) -> str:
-    """A command as ngspice reads it: without ``*#``, and up to a semicolon."""
-    return card.raw.removeprefix("*#").lstrip(BLANK + ";").split(";", 1)[0] if card.control else ""
+    """A command as ngspice reads it: without ``*#``, and up to a comment."""
+    if not card.control:
+        return ""
+    text = card.raw.removeprefix("*#").lstrip(BLANK + ";").split(";", 1)[0]
+    return re.split(r"[ \t]\$ ", text, maxsplit=1)[0]
 
 
 def _option(card: LogicalLine) -> Iterator[tuple[str, list[str]]]:

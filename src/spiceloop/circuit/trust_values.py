@@ -63,10 +63,12 @@ class Values:
             yield f"{words[0]!r} sets a variable whose name cannot be checked"
         if command not in {"set", "setcs", "option", "options"}:
             return
+        # The title may hold anything: no command that uses it passes.
+        title = {*_given(command, words)} == {"curplottitle"}
         depth = 0
         for word in words:
             text = bare(word)
-            if any(c in word for c in "\"'") and re.search(r"[()]", text):
+            if any(c in word for c in "\"'") and re.search(r"[()]", text) and not title:
                 yield f"{word!r}: a parenthesis in a value cannot be told from a list's end"
             depth += text.count("(")
             for match in _LIST_REFERENCE.finditer(text):
