@@ -229,13 +229,20 @@ def test_a_time_out_and_a_killed_template_are_survived(
         assert keeps.run(deck, measures=["v(out)"]).measures["v(out)"] == 1
 
 
-def test_the_number_of_loaded_circuits_is_bounded(keeps: NgspiceLib, tmp_path: Path) -> None:
+def test_the_number_of_loaded_circuits_is_bounded_and_the_first_stay(
+    keeps: NgspiceLib, found: list[bool]
+) -> None:
     decks = [control(RC + f"r{k} in 0 1k\n", "op") for k in range(3, 15)]
-    for deck in decks:
-        keeps.run(deck)
-        keeps.run(deck)
+    for _ in range(4):
+        for deck in decks:
+            keeps.run(deck)
+    assert found == [False] * 24 + ([True] * 8 + [False] * 4) * 2
     worker = keeps.worker_pid
     assert worker is not None
-    keeps.run(decks[0])
     children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
     assert len(children) <= 9
+    for _ in range(101):  # the others fall out of use
+        keeps.run(decks[0])
+    keeps.run(decks[-1])
+    keeps.run(decks[-1])
+    assert found[-2:] == [False, True]

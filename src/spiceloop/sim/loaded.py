@@ -16,6 +16,7 @@ __all__ = ["LoadedCircuit", "LoadedCircuits", "halting"]
 
 MOST = 8  # a process each, about 3 MB of its own
 _REMEMBERED = 256
+_OUT_OF_USE = 100  # runs without it, before a circuit makes room for another
 
 _NUMBER = re.compile(r"=\s*[-+]?[\d.][\d.e+-]*", re.IGNORECASE)
 
@@ -39,28 +40,36 @@ class LoadedCircuit:
     values: list[float]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Kept:
     template: Template
     setting: object
     pipe: int
+    last_used: int  # number of the run
 
 
 class LoadedCircuits:
-    """Keeps the `MOST` circuits used last; a deck is worth keeping from its second coming on."""
+    """Keeps at most `MOST` circuits; a deck is worth keeping from its second coming on.
+
+    Where more than that take turns (testbenches times corners), the first ones stay: one that is
+    thrown out before it is used again would have cost more than it saves.
+    """
 
     def __init__(self) -> None:
+        self._runs = 0
         self._kept: list[_Kept] = []  # the one used last comes last
         self._came: dict[int, bool] = {}  # what a deck looks like → whether it is worth loading
 
     def find(self, lines: Sequence[str], setting: object) -> LoadedCircuit | None:
         """Return a circuit that can stand for the deck's, with what to change in it."""
+        self._runs += 1
         for kept in reversed(self._kept):
             if kept.setting == setting:
                 values = kept.template.values(lines)
                 if values is not None:
                     self._kept.remove(kept)
                     self._kept.append(kept)
+                    kept.last_used = self._runs
                     return LoadedCircuit(kept.pipe, values)
         return None
 
@@ -72,6 +81,8 @@ class LoadedCircuits:
                 del self._came[next(iter(self._came))]
             self._came[looks] = True
             return None
+        if len(self._kept) == MOST and self._runs - self._kept[0].last_used < _OUT_OF_USE:
+            return None
         template = Template.of(lines) if self._came[looks] else None
         self._came[looks] = template is not None
         return template
@@ -80,7 +91,7 @@ class LoadedCircuits:
         """Open the pipe to a template process that is about to start."""
         os.mkfifo(pipe, 0o600)
         # Open for both, so that this does not wait for the other end.
-        kept = _Kept(template, setting, os.open(pipe, os.O_RDWR | os.O_CLOEXEC))
+        kept = _Kept(template, setting, os.open(pipe, os.O_RDWR | os.O_CLOEXEC), self._runs)
         self._kept.append(kept)
         while len(self._kept) > MOST:
             self._drop(self._kept[0])
