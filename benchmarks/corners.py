@@ -171,15 +171,15 @@ def replayed(problem: Problem, trials: Sequence[Trial], order: Order) -> dict[st
 
 def summary(runs: Sequence[dict[str, Any]]) -> None:
     """Print both tables: medians (lower … upper quartile) over the seeds."""
-    print(f"\n{'way':26}{'seeds':>6}{'simulations':>22}{'saved %':>10}{'simulating s':>16}"
-          f"{'feasible':>16}{'front':>14}{'hypervolume':>24}")  # fmt: skip
+    print(f"\n{'way':26}{'seeds':>6}{'simulations':>24}{'saved %':>10}{'simulating s':>24}"
+          f"{'feasible':>20}{'front':>22}{'hypervolume':>26}")  # fmt: skip
     for way in WAYS:
         own = [r for r in runs if r["way"] == way]
         if own:
             share = [100 * r["saved"] / (r["saved"] + r["simulations"]) for r in own]
-            print(f"{way:26}{len(own):6}{quartiles(own, 'simulations'):>22}{np.median(share):9.0f} "
-                  f"{quartiles(own, 'simulation_s'):>16}{quartiles(own, 'feasible'):>16}"
-                  f"{quartiles(own, 'pareto'):>14}{quartiles(own, 'hypervolume'):>24}")  # fmt: skip
+            print(f"{way:26}{len(own):6}{quartiles(own, 'simulations'):>24}{np.median(share):9.0f} "
+                  f"{quartiles(own, 'simulation_s'):>24}{quartiles(own, 'feasible'):>20}"
+                  f"{quartiles(own, 'pareto'):>22}{quartiles(own, 'hypervolume'):>26}")  # fmt: skip
     replays = [r["replayed"] for r in runs if "replayed" in r]
     if replays:
         print(f"\n{'order of the corners':26}{'corners simulated':>22}{'of':>8}")

@@ -15,7 +15,8 @@ from spiceloop.spec.problem import Problem
 words = st.sampled_from(
     ["name", "testbenches", "parameters", "metrics", "pdk", "conditions", "deck", "minimum",
      "maximum", "start", "goal", "w1", "main", "tied_to", "unit", "grid",
-     "maximize", "1M", "4u", "sky130", "stand_in", "x.y", "[key]", "<<"]
+     "maximize", "1M", "4u", "sky130", "stand_in", "x.y", "[key]", "<<", "corner", "corners",
+     "enumerate", "typical", "temperature", "early_stop"]
 )  # fmt: skip
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | words | st.text(max_size=6),
