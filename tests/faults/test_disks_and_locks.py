@@ -165,7 +165,7 @@ def test_sqlite_locked_for_long_ends_the_run_and_loses_nothing(bench, tmp_path, 
     assert [t.number for t in again.trials] == list(range(7))
 
 
-def test_a_journal_locked_by_another_process_is_waited_for(bench, tmp_path):
+def test_a_journal_locked_by_another_process_is_waited_for(bench, tmp_path, monkeypatch):
     url = f"journal:///{tmp_path / 'study.log'}"
     study = Study.create(bench, url, Settings())
     code = (
@@ -182,6 +182,11 @@ def test_a_journal_locked_by_another_process_is_waited_for(bench, tmp_path):
         text=True,
     )
     process.stdout.readline()
+    with monkeypatch.context() as impatient:
+        impatient.setattr("spiceloop.study.turn.BUSY_S", 0.3)
+        with pytest.raises(StorageError, match="is locked; another process held it"):
+            study.begin(A, Origin.START)
+    assert study.trials == ()
     killer = threading.Timer(1.0, process.kill)  # the lock goes with the process
     killer.start()
     began = time.monotonic()

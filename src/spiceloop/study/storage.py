@@ -162,7 +162,9 @@ def _explain(url: str, error: BaseException) -> str:
     lower = said.lower()
     if "full" in lower or "no space" in lower or "quota" in lower:
         todo = "the disk is full: make room"
-    elif "locked" in lower:
+    elif "no locks" in lower:
+        todo = "its file system has no file locks: put it elsewhere, or on a PostgreSQL server"
+    elif "locked" in lower or "lock timeout" in lower:
         todo = f"another process held it for {BUSY_S:.0f} s: end that process"
     elif "readonly" in lower or "read-only" in lower or "permission" in lower:
         todo = "it may not be written: check its owner and rights"
