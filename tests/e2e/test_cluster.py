@@ -215,18 +215,27 @@ def test_a_killed_client_leaves_no_simulation_and_its_study_is_resumed(cluster, 
 def test_ctrl_c_ends_the_simulations_on_the_cluster(cluster, tmp_path):
     cluster.add_worker()
     problem = slow_problem(tmp_path / "slow", times=10**9, timeout=250)
-    stop = Timer(0.0, lambda: None)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # off in a background shell
 
     def interrupt() -> None:
-        wait_until(lambda: cluster.simulators(), "the worker simulates")
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            wait_until(lambda: cluster.simulators(), "the worker simulates", 120)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
 
     stop = Timer(0.1, interrupt)
     stop.start()
-    result = spiceloop.size(
-        problem, trials=3, initial=3, optimizer="sobol", scheduler=cluster.address,
-        out=tmp_path / "run",
-    )  # fmt: skip
+    try:
+        result = spiceloop.size(
+            problem,
+            trials=3,
+            initial=3,
+            optimizer="sobol",
+            scheduler=cluster.address,
+            out=tmp_path / "run",
+        )
+    finally:
+        signal.signal(signal.SIGINT, handler)
     stop.join()
     assert result.ending == "interrupted"
     assert result.trials[0].state is TrialState.RUNNING
