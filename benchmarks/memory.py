@@ -32,9 +32,12 @@ MIB = 1 << 20
 
 
 def pss(pid: int) -> float:
-    """Proportional set size in MiB."""
+    """Proportional set size in MiB, without files.
+
+    A library's share grows when another process that maps it ends, which is no leak.
+    """
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1]) / 1024
     return 0.0
 
