@@ -99,7 +99,7 @@ def killed(tmp_path: Path, kills: int, trials: int, scheme: str) -> None:
         except StudyError:
             assert not kept  # killed before the study was made
             continue
-        done = [t for t in now if t[2] is TrialState.DONE]
+        done = [t for t in now if t[2] is not TrialState.RUNNING]  # some designs fail by rights
         assert done[: len(kept)] == kept
         assert len(now) - len(done) <= 1
         kept = done
