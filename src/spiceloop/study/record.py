@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -11,13 +11,22 @@ import numpy as np
 from spiceloop.opt.base import Floats, History
 from spiceloop.spec.problem import Problem
 from spiceloop.study.skipped import estimated
-from spiceloop.study.trial import Failure, Origin, Plan, Trial, TrialState
+from spiceloop.study.trial import Failure, Origin, Outcome, Plan, Trial, TrialState
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
+    from optuna.trial import TrialState as OptunaState
 
-__all__ = ["BATCH", "distributions", "from_frozen", "history_of", "rebuild"]
+__all__ = [
+    "BATCH",
+    "Ending",
+    "distributions",
+    "ending_of",
+    "from_frozen",
+    "history_of",
+    "rebuild",
+]
 
 BATCH = "spiceloop:batch"  # system attribute: the rest of a batch, on its first trial
 
@@ -45,6 +54,56 @@ def distributions(problem: Problem) -> dict[str, BaseDistribution]:
         )
         for v in problem.space.variables
     }
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What is written when a trial ends: user attributes, constraints (≤ 0 is met), its state."""
+
+    trial: Trial
+    attributes: Mapping[str, Any]
+    constraints: Sequence[float] | None
+    state: OptunaState
+    values: Sequence[float] | None  # of the objectives
+
+
+def ending_of(
+    problem: Problem,
+    trial: Trial,
+    outcome: Outcome | Mapping[str, float] | Failure,
+    *,
+    simulation_s: float,
+) -> Ending:
+    """Return how a running trial ends; metrics or a failure alone: no corners were simulated."""
+    from optuna.trial import TrialState as OptunaState
+
+    if isinstance(outcome, Failure):
+        outcome = Outcome(failure=outcome)
+    elif not isinstance(outcome, Outcome):
+        outcome = Outcome(outcome)
+    attributes: dict[str, Any] = {"simulation_s": simulation_s}
+    trial = replace(trial, simulation_s=simulation_s)
+    if trial.plan is not None:
+        corners = {c: dict(metrics) for c, metrics in outcome.corners.items()}
+        trial = replace(
+            trial, corners=corners, simulations=outcome.simulations, saved=outcome.saved
+        )
+        attributes["simulated"] = {
+            "corners": corners,
+            "simulations": trial.simulations,
+            "saved": trial.saved,
+        }
+    if outcome.failure is not None:
+        attributes["failure"] = asdict(outcome.failure)
+        trial = replace(trial, state=TrialState.FAILED, failure=outcome.failure)
+        return Ending(trial, attributes, None, OptunaState.FAIL, None)
+    metrics = {n: float(outcome.metrics[n]) for n in problem.metrics if n in outcome.metrics}
+    violations = problem.violations(metrics)
+    attributes |= {"metrics": metrics, "violations": violations}
+    trial = replace(trial, state=TrialState.DONE, metrics=metrics, violations=violations)
+    constraints = [excess for _, excess in problem.excesses(metrics)]
+    values = [metrics[n] for n in problem.objectives]
+    return Ending(trial, attributes, constraints, OptunaState.COMPLETE, values)
 
 
 def from_frozen(frozen: FrozenTrial) -> Trial | None:

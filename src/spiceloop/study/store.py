@@ -22,8 +22,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ from spiceloop.opt.base import History
 from spiceloop.spec.bench import Bench
 from spiceloop.study import owner
 from spiceloop.study.fingerprint import differences, fingerprint, readable
-from spiceloop.study.record import BATCH, distributions, from_frozen, rebuild
+from spiceloop.study.record import BATCH, distributions, ending_of, from_frozen, rebuild
 from spiceloop.study.skipped import plan_for
 from spiceloop.study.storage import damage, is_shared, open_storage, safe_url, storage_errors
 from spiceloop.study.table import TrialTable
@@ -451,56 +450,23 @@ class Study:
         `StorageError` if it cannot be written; the trial is then still a running one, to be
         evaluated again.
         """
-        from optuna.trial import TrialState as OptunaState
-
-        problem = self.bench.problem
-        if isinstance(outcome, Failure):
-            outcome = Outcome(failure=outcome)
-        elif not isinstance(outcome, Outcome):
-            outcome = Outcome(outcome)
         with self._lock:
             with self._writing():
                 if not self._is_ours(number):
                     self._mine.discard(number)
                     return None
-                put = partial(self._storage.set_trial_user_attr, self._ids[number])
-                put("simulation_s", simulation_s)
-                trial = replace(self._table[number], simulation_s=simulation_s)
-                if trial.plan is not None:
-                    corners = {c: dict(metrics) for c, metrics in outcome.corners.items()}
-                    counts = {"simulations": outcome.simulations, "saved": outcome.saved}
-                    put("simulated", {"corners": corners, **counts})
-                    trial = replace(
-                        trial,
-                        corners=corners,
-                        simulations=outcome.simulations,
-                        saved=outcome.saved,
-                    )
-                if outcome.failure is not None:
-                    put("failure", asdict(outcome.failure))
-                    trial = replace(trial, state=TrialState.FAILED, failure=outcome.failure)
-                    state, values = OptunaState.FAIL, None
-                else:
-                    metrics = {
-                        name: float(outcome.metrics[name])
-                        for name in problem.metrics
-                        if name in outcome.metrics
-                    }
-                    violations = problem.violations(metrics)
-                    put("metrics", metrics)
-                    put("violations", violations)
-                    self._storage.set_trial_system_attr(
-                        self._ids[number],
-                        "constraints",
-                        [excess for _, excess in problem.excesses(metrics)],
-                    )
-                    trial = replace(
-                        trial, state=TrialState.DONE, metrics=metrics, violations=violations
-                    )
-                    state, values = OptunaState.COMPLETE, [metrics[n] for n in problem.objectives]
-                self._storage.set_trial_state_values(self._ids[number], state, values)
+                ending = ending_of(
+                    self.bench.problem, self._table[number], outcome, simulation_s=simulation_s
+                )
+                trial_id = self._ids[number]
+                for name, value in ending.attributes.items():
+                    self._storage.set_trial_user_attr(trial_id, name, value)
+                if ending.constraints is not None:
+                    constraints = list(ending.constraints)
+                    self._storage.set_trial_system_attr(trial_id, "constraints", constraints)
+                self._storage.set_trial_state_values(trial_id, ending.state, ending.values)
             # Only now is it on disk.
-            self._table.put(trial)
+            self._table.put(ending.trial)
             self._mine.discard(number)
             self._owners.pop(number, None)
-            return trial
+            return ending.trial

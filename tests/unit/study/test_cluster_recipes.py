@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
+ctrl_c = signal.getsignal(signal.SIGINT)
 pytest.importorskip("dask_jobqueue")
+signal.signal(signal.SIGINT, ctrl_c)  # importing it takes Ctrl-C from every test of this process
 
 PAGE = (Path(__file__).parents[3] / "docs" / "cluster.md").read_text()
 SECTIONS = dict(re.findall(r"^## (LSF|Slurm)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
