@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
 from spiceloop.study import owner
 from spiceloop.study.loop import Ending, run_study
+from spiceloop.study.storage import open_storage
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Origin, TrialState
 
@@ -37,6 +39,8 @@ def bench() -> Bench:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return request.getfixturevalue("postgres_server").new_database()
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'study.db'}"
     return f"journal:///{tmp_path / 'study.log'}"
 
 
@@ -85,6 +89,34 @@ def expected_designs(bench: Bench, tmp_path: Path, trials: int) -> list[dict[str
     study = Study.create(bench, f"sqlite:///{tmp_path / 'alone.db'}", Settings())
     run_study(study, make_optimizer("sobol"), trials=trials, initial=trials, seed=3)
     return [dict(t.design) for t in study.trials]
+
+
+@pytest.mark.parametrize("url", ["journal", "postgresql", "sqlite"], indirect=True)
+def test_of_several_that_make_a_study_at_the_same_moment_one_does(bench, url):
+    """Between the steps of its making a study looks like one whose making was killed."""
+    n = 3
+    fork = multiprocessing.get_context("fork")
+    open_storage(url).get_all_studies()  # makes the tables
+    for name in map(str, range(8)):
+        barrier, said = fork.Barrier(n), fork.SimpleQueue()
+
+        def make(name=name, barrier=barrier, said=said) -> None:
+            barrier.wait()
+            try:
+                Study.create(bench, url, Settings(), name=name)
+                said.put("made")
+            except BaseException as error:
+                said.put(f"{type(error).__name__}: {error}")
+
+        processes = [fork.Process(target=make) for _ in range(n)]
+        for process in processes:
+            process.start()
+        answers = sorted(said.get() for _ in processes)
+        for process in processes:
+            process.join()
+        assert answers[-1] == "made", answers
+        assert all(a.startswith(f"StudyError: there is a study {name!r}") for a in answers[:-1])
+        assert Study.open(url, name).settings == Settings()
 
 
 def test_three_processes_share_a_budget_exactly(bench, url, tmp_path):

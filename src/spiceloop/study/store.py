@@ -129,24 +129,30 @@ class Study:
         """
         import optuna
 
+        from spiceloop.study.turn import making
+
         problem = bench.problem
         name = name or problem.name
         storage = open_storage(url)
         directions = [m.goal for m in problem.objectives.values() if m.goal]
-        with storage_errors(url):
+        there = (
+            f"there is a study {name!r} at {safe_url(url)} already; resume it, "
+            "or choose another --out or --study"
+        )
+        with storage_errors(url), making(storage):
             known = {s.study_name: s._study_id for s in storage.get_all_studies()}
             if name in known:
                 if _SETTINGS in storage.get_study_user_attrs(known[name]):
-                    raise StudyError(
-                        f"there is a study {name!r} at {safe_url(url)} already; resume it, "
-                        "or choose another --out or --study"
-                    )
+                    raise StudyError(there)
                 if storage.get_n_trials(known[name]):
                     raise StudyError(
                         f"study {name!r} at {safe_url(url)} belongs to another program"
                     )
                 storage.delete_study(known[name])  # killed while it was being made: still empty
-            study = optuna.create_study(storage=storage, study_name=name, directions=directions)
+            try:
+                study = optuna.create_study(storage=storage, study_name=name, directions=directions)
+            except optuna.exceptions.DuplicatedStudyError:  # by another process, this moment
+                raise StudyError(there) from None
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 study.set_metric_names(list(problem.objectives))

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,10 @@ from spiceloop.study.storage import BUSY_S
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["Journal", "turn"]
+__all__ = ["Journal", "making", "turn"]
 
 _NAP_S = 0.05
+_MAKING = 0x5350494345  # PostgreSQL's locks go by number
 
 
 def turn(storage: BaseStorage, study_id: int) -> AbstractContextManager[None]:
@@ -41,6 +42,39 @@ def turn(storage: BaseStorage, study_id: int) -> AbstractContextManager[None]:
         return storage.turn()
     assert isinstance(storage, RDBStorage)
     return _transaction(storage, study_id)
+
+
+@contextmanager
+def making(storage: BaseStorage) -> Iterator[None]:
+    """Hold off other processes that make a study in the same storage.
+
+    Making one takes several steps, between which it looks like the rest of one whose making was
+    killed.
+    """
+    if isinstance(storage, Journal):
+        with storage.turn():
+            yield
+        return
+    assert isinstance(storage, RDBStorage)
+    kind, file = storage.engine.dialect.name, storage.engine.url.database
+    if kind == "postgresql":
+        from sqlalchemy import func, select, text
+
+        with storage.engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_S:.0f}s'"))
+            connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
+            yield
+    elif kind == "sqlite" and file:
+        # Not the file: closing it would let go of SQLite's own locks on it.
+        folder = os.open(Path(file).parent, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+    else:
+        yield
 
 
 @contextmanager
