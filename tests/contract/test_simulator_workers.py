@@ -137,3 +137,47 @@ def test_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_simulator() -> None:
     with pytest.raises(SetupError, match="ngspice-lib, ngspice-batch"):
         make_simulator("hspice")
+
+
+def _message(head: bytes, data: bytes = b"", claims: int = 0) -> bytes:
+    lengths = len(head), claims or len(data)
+    return b"".join(n.to_bytes(8, "little") for n in lengths) + head + data
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        _message(b"no JSON"),
+        _message(b"[" * 100_000),
+        _message(b"true"),
+        _message(b"[null]"),
+        _message(b'[null, {"ac1": 3}]'),
+        _message(b'[null, [["ac1", [["v", false, 5]]]]]', b"12345"),
+        _message(b'[null, [["ac1", [[3, false, 8]]]]]', b"12345678"),
+        _message(b'[null, [["ac1", [["v", false, "8"]]]]]', b"12345678"),
+        _message(b"[null, []]", claims=1 << 62),
+        _message(b"[null, [], [" + b"9" * 10_000 + b"]]"),
+        b"\xff" * 64,
+    ],
+    ids=range(11),
+)
+def test_a_reply_of_a_process_that_was_taken_over_fails_that_run_and_no_more(
+    forged: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = tmp_path / "reply"
+    reply.write_bytes(_message(b'{"banner": "ngspice-39"}') + forged)
+    program = tmp_path / "worker"
+    program.write_text(f'#!/bin/sh\nmkdir "$3"\ncat {reply}\nexec sleep 60\n')
+    program.chmod(0o700)
+    simulator = NgspiceLib()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.executable", str(program))
+        simulator.version()
+    worker = simulator.worker_pid
+    assert worker is not None
+    error = fails(simulator, control(RC, "op"), timeout=20)
+    assert error.kind is FailureKind.CRASH
+    assert "cannot be read as results" in error.message
+    assert gone(worker)
+    assert simulator.run(control(RC, "op"), measures=["v(out)"]).measures["v(out)"] == 1
+    simulator.close()

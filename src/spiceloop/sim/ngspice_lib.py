@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import marshal
+import json
 import os
 import select
 import shutil
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from spiceloop.circuit.deck import Deck
-from spiceloop.errors import SetupError
+from spiceloop.errors import FailureKind, SetupError, SimulationError
 from spiceloop.sim import diagnose
 from spiceloop.sim.base import SimResult
 from spiceloop.sim.loaded import LoadedCircuit, LoadedCircuits, halting
@@ -36,6 +36,7 @@ from spiceloop.sim.worker import LENGTH, send
 
 __all__ = ["NgspiceLib"]
 
+_MOST = 4 << 30  # bytes of a reply; as for files, more are a mistake or an attack
 _START_LIMIT = 60.0  # seconds; a worker is up in well under one unless the machine is on its knees
 
 
@@ -112,7 +113,7 @@ class NgspiceLib:
             }
             log = folder / "log"
             try:
-                exited, tables = self._ask(request, loaded.pipe if loaded else None, patience)
+                by_quit, tables = self._ask(request, loaded.pipe if loaded else None, patience)
             except TimeoutError:
                 lines = _lines(log)  # before close() removes the folder
                 self.close()
@@ -120,10 +121,13 @@ class NgspiceLib:
             except _WorkerLostError:
                 lines = _lines(log)
                 raise diagnose.crash(self._reap(), lines).located(deck=deck.name) from None
+            except SimulationError as error:
+                self.close()
+                raise error.located(deck=deck.name) from None
             except BaseException:  # Ctrl-C: the late reply must not be taken for the next run's
                 self.close()
                 raise
-            if exited is not None and exited[1]:  # quit inside a block: the plots are in raw files
+            if by_quit:  # quit inside a block: the plots are in raw files
                 tables = read_raw_tables(folder, _lines(log), script.lets)
             return conclude(
                 deck,
@@ -132,7 +136,7 @@ class NgspiceLib:
                 lets=script.lets,
                 measures=measures,
                 vectors=wanted,
-                fatal=exited is not None and not exited[1],
+                fatal=by_quit is False,
                 seconds=time.perf_counter() - start,
             )
 
@@ -200,7 +204,7 @@ class NgspiceLib:
             start_new_session=True,
         )
         try:
-            hello = self._receive(Patience(_START_LIMIT))
+            hello, _ = self._receive(Patience(_START_LIMIT))
         except (_WorkerLostError, TimeoutError):
             self.close()
             raise SetupError(
@@ -240,7 +244,7 @@ class NgspiceLib:
             }
             try:
                 self._send(request, None)
-                if self._receive(patience):
+                if self._receive(patience)[0]:
                     return circuit
                 self._loaded.drop_newest()
             except (TimeoutError, _WorkerLostError):
@@ -252,15 +256,16 @@ class NgspiceLib:
 
     def _ask(
         self, request: dict[str, Any], pipe: int | None, patience: Patience
-    ) -> tuple[tuple[int, bool] | None, list[Table]]:
-        """Send a request; return why ngspice wanted to end, if it did, and the plots."""
+    ) -> tuple[bool | None, list[Table]]:
+        """Send a request; return whether ngspice wanted to end by ``quit`` (False: by an error,
+        None: it did not) and the plots.
+        """
         self._send(request, pipe)
-        exited, plots = self._receive(patience)
-        tables = [
-            Table(plot, {name.lower(): as_array(raw, wide) for name, wide, raw in vectors})
-            for plot, vectors in plots
-        ]
-        return exited, tables
+        head, data = self._receive(patience)
+        try:
+            return _read_reply(head, data)
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            raise _no_reply() from None
 
     def _send(self, request: dict[str, Any], pipe: int | None) -> None:
         """Write one message to a template's pipe, or to the worker."""
@@ -269,10 +274,19 @@ class NgspiceLib:
         except OSError:
             raise _WorkerLostError from None
 
-    def _receive(self, patience: Patience) -> Any:
-        """Read one message of the worker's."""
-        size = int.from_bytes(self._read(LENGTH, patience), "little")
-        return marshal.loads(self._read(size, patience))
+    def _receive(self, patience: Patience) -> tuple[Any, bytes]:
+        """Read one reply of the worker's: its head and the bytes behind it.
+
+        A deck's process writes it, so it may be anything. Raises `SimulationError` for no reply.
+        """
+        n_head, n_data = (int.from_bytes(self._read(LENGTH, patience), "little") for _ in "hd")
+        if n_head + n_data > _MOST:
+            raise _no_reply()
+        text = self._read(n_head, patience)
+        try:
+            return json.loads(text), self._read(n_data, patience)
+        except (ValueError, RecursionError):
+            raise _no_reply() from None
 
     def _read(self, size: int, patience: Patience) -> bytes:
         while len(self._buffer) < size:
@@ -291,6 +305,28 @@ class NgspiceLib:
         if not data:
             raise _WorkerLostError
         self._buffer += data
+
+
+def _read_reply(head: Any, data: bytes) -> tuple[bool | None, list[Table]]:
+    """Read what `worker.reply` wrote; anything else raises one of the errors caught above."""
+    by_quit, plots = head
+    tables, at = [], 0
+    for plot, found in plots:
+        vectors = {}
+        for name, wide, size in found:
+            raw = data[at : at + size]
+            vectors[name.lower()] = as_array(raw, wide)
+            at += len(raw)
+        tables.append(Table(str(plot), vectors))
+    return None if by_quit is None else bool(by_quit), tables
+
+
+def _no_reply() -> SimulationError:
+    return SimulationError(
+        FailureKind.CRASH,
+        "ngspice's process sent something that cannot be read as results; a fault in ngspice, or "
+        "in a deck that means to harm, could do that",
+    )
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

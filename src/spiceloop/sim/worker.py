@@ -8,8 +8,9 @@ A deck that halts at `MARK` turns its child into a *template*: a process with th
 and nothing simulated yet, which from there on forks children of its own. Each of them gets the
 numbers that its deck has changed and goes on behind the mark (see `sim.template`).
 
-Talk: a request comes on stdin, or on a template's named pipe; the reply goes out on stdout. Both
-are `marshal` data behind eight bytes of length (one interpreter at both ends). Text output goes to
+Talk: a request comes on stdin, or on a template's named pipe, as `marshal` data behind eight bytes
+of length (one interpreter at both ends). A reply goes out on stdout: two lengths, a head in JSON,
+the vectors' bytes; who reads it need not trust the process that ran the deck. Text output goes to
 the file ``log`` in the run's folder, line by line, so that it survives a crash or a kill.
 
 No orphans: each process has one thread; one that waits for children sleeps in poll() and ends, and
@@ -22,12 +23,14 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import json
 import marshal
 import os
 import select
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,7 +44,7 @@ __all__ = ["LENGTH", "MARK", "VECTOR", "main", "send"]
 
 VECTOR = "spiceloop_"  # and a number: the vectors that a template's new values come in
 MARK = "spiceloop: the circuit is loaded"
-LENGTH = 8  # bytes in front of each message: its length, little-endian
+LENGTH = 8  # bytes of a length, little-endian
 LOG_LIMIT = 64 * 1024 * 1024  # bytes; an endless loop of echo must not fill the disk
 
 _PR_SET_PDEATHSIG = 1
@@ -109,10 +112,18 @@ class _Worker:
             if self.exit is None:
                 self.ngspice.command(command)
         if "template" in self.request:  # the deck did not come as far as the mark
-            send(self.reply_fd, False)
+            reply(self.reply_fd, False)
             os._exit(0)
         # After an exit ngspice has freed its plots; touching them would crash.
-        send(self.reply_fd, (self.exit, [] if self.exit else self._collect()))
+        plots = [] if self.exit else self._collect()
+        reply(
+            self.reply_fd,
+            [
+                self.exit and self.exit[1],
+                [[plot, [[n, wide, len(raw)] for n, wide, raw in found]] for plot, found in plots],
+            ],
+            [raw for _, found in plots for _, _, raw in found],
+        )
         os._exit(0)
 
     def _become_template(self) -> None:
@@ -125,7 +136,7 @@ class _Worker:
         os.write(self.news_out, b"T")
         self.news_in, self.news_out = os.pipe()
         del self.request["template"]
-        send(self.reply_fd, True)
+        reply(self.reply_fd, True)
         _serve(self, zygote)
         for address, value in zip(addresses, self.request["values"], strict=True):
             ctypes.c_double.from_address(address).value = value
@@ -179,10 +190,21 @@ class _Worker:
         return plots
 
 
-def send(fd: int, message: Any) -> None:
-    """Write one message. Raises `OSError` if nobody can read it any more."""
-    data = marshal.dumps(message)
-    left = memoryview(len(data).to_bytes(LENGTH, "little") + data)
+def send(fd: int, request: dict[str, Any]) -> None:
+    """Write one request. Raises `OSError` if nobody can read it any more."""
+    data = marshal.dumps(request)
+    _write(fd, len(data).to_bytes(LENGTH, "little") + data)
+
+
+def reply(fd: int, head: Any, data: Sequence[bytes] = ()) -> None:
+    """Write one reply: a head of plain values, and bytes. Raises `OSError` as `send` does."""
+    text = json.dumps(head).encode()
+    lengths = [len(text), sum(map(len, data))]
+    _write(fd, b"".join([*(n.to_bytes(LENGTH, "little") for n in lengths), text, *data]))
+
+
+def _write(fd: int, data: bytes) -> None:
+    left = memoryview(data)
     while left:
         left = left[os.write(fd, left) :]
 
@@ -285,12 +307,12 @@ def main() -> NoReturn:
         worker = _Worker(reply_fd)
         make_folder(folder)
     except SetupError as error:
-        send(reply_fd, {"setup": str(error)})
+        reply(reply_fd, {"setup": str(error)})
         os._exit(3)
     banner = b"\n".join(worker.early).decode(errors="replace")
     worker.early.clear()
     try:
-        send(reply_fd, {"banner": banner})
+        reply(reply_fd, {"banner": banner})
     except BrokenPipeError:  # the parent has gone already
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
