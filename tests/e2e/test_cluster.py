@@ -6,10 +6,10 @@ Every process binds to 127.0.0.1.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,7 +190,7 @@ def test_a_killed_client_leaves_no_simulation_and_its_study_is_resumed(cluster, 
     cluster.add_worker()
     cluster.add_worker()
     out = tmp_path / "run"
-    command = [shutil.which("spiceloop") or "spiceloop"]
+    command = [str(Path(sys.executable).with_name("spiceloop"))]
     endless = slow_problem(tmp_path / "slow", times=10**9, timeout=250)
     options = ["--optimizer", "sobol", "--trials", "5", "--scheduler", cluster.address]
     client = subprocess.Popen(

@@ -149,7 +149,8 @@ def timeout(seconds: float, lines: Sequence[str]) -> SimulationError:
         FailureKind.TIMEOUT,
         f"the simulation took longer than {seconds:g} s and was stopped; "
         "raise timeout: of the testbench (or --timeout), or shorten the analysis",
-        line=_last_line(lines),
+        # The last line of any kind is as a rule a result, and no reason.
+        line=next((line.strip() for line in reversed(lines) if _COMPLAINT.search(line)), ""),
     )
 
 

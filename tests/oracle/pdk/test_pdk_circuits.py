@@ -180,7 +180,7 @@ def test_unknown_geometry_keeps_the_devices_own_cards(
 def test_mismatch_is_left_to_ngspice_with_one_bin_each(run: Run) -> None:
     pdk = get_pdk("sky130", "tt_mm")
     compiled, report = pdk.compile_with_report(Deck(OTA))
-    assert report.notes == ()
+    assert [note for note in report.notes if "random numbers without a seed" not in note] == []
     assert "agauss" in compiled.text
     first, second = (
         run(compiled.text.replace(".control", f".control\nsetseed {seed}\nreset"))

