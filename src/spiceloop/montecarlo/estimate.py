@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -21,6 +22,8 @@ from spiceloop.spec.problem import Problem
 from spiceloop.units import parse_spice
 
 __all__ = ["estimate_yield", "find_corners"]
+
+_LARGEST_SEED = 2**64 - 1  # larger ones make no key of `circuit.pdk.die.normal`
 
 OnProgress = Callable[[int, int], None]  # dies done, dies wanted
 
@@ -52,9 +55,19 @@ def estimate_yield(
     a folder for the results: a run that finds its own there goes on with them. Ctrl-C returns what
     there is, with ``interrupted`` set.
 
-    Raises `ProblemError` for a problem without statistics, `DesignError`, `SimulationError` where
-    the design fails without deviations, `StudyError` and `StorageError` for the folder.
+    Raises `InputError` for a number out of range, `ProblemError` for a problem without statistics,
+    `DesignError`, `SimulationError` where the design fails without deviations, `StudyError` and
+    `StorageError` for the folder.
     """
+    for what, value, least, most in (
+        ("samples", samples, 1, math.inf),
+        ("workers", workers, 1, math.inf),
+        ("seed", seed, 0, _LARGEST_SEED),
+        ("precision", 0.0 if precision is None else precision, 0.0, 0.5),
+    ):
+        if not least <= value <= most:
+            wanted = f"{least} or more" if most == math.inf else f"{least} to {most}"
+            raise InputError(f"{what} = {value}: expected {wanted}")
     loaded = (
         problem
         if isinstance(problem, Problem)

@@ -186,6 +186,23 @@ def test_what_cannot_be_sampled_is_refused(mirror: Path, tmp_path: Path) -> None
         estimate_yield(write_mirror(ideal, deck=deck), samples=2)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"samples": 0},
+        {"workers": 0},
+        {"seed": -1},
+        {"seed": 10**80},
+        {"precision": -0.1},
+        {"precision": float("nan")},
+    ],
+    ids=str,
+)
+def test_numbers_out_of_range_are_refused(mirror: Path, wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} = .*expected"):
+        estimate_yield(mirror, **wrong)
+
+
 def test_two_processes_cannot_write_one_file(mirror: Path, tmp_path: Path) -> None:
     import fcntl
 
