@@ -168,6 +168,21 @@ def test_only_numbers_in_known_places_may_differ() -> None:
         assert template.values(lines) is None, new
 
 
+def test_of_a_number_given_twice_none_may_change() -> None:
+    """ngspice takes the last one; a loaded circuit would take the one that has changed."""
+    base = amplifier(4e-6, 5e3, 0.6).text
+    for text, old in (
+        (base.replace(".csparam", ".param r=3000.0\n.csparam"), "r = 5000.0"),
+        (base.replace("v=0.6 ", "v=0.6 v=0.5 "), "v=0.6"),
+        (base.replace("w=4e-06 ad", "w=4e-06 w=5e-06 ad"), "w=4e-06 w"),
+        (base.replace("w=4e-06 ad", "w=4e-06 w=5e-06 ad"), "w=5e-06"),
+    ):
+        template = Template.of(text.split("\n"))
+        assert template is not None
+        assert old in text
+        assert template.values(text.replace(old, old.replace("0", "1")).split("\n")) is None, old
+
+
 def test_a_parameter_that_reaches_another_place_must_not_change() -> None:
     base = amplifier(4e-6, 5e3, 0.6).text
     for card in (

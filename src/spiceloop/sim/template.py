@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -261,6 +262,8 @@ class Template:
         if _RANDOM.search("\n".join(self.lines).lower()):
             raise _OtherwiseError
         self._written = dict(top.parameters)
+        given = Counter(name for name, _ in top.parameters)
+        self._fixed |= {name for name, count in given.items() if count > 1}  # the last one wins
         scope = ordered(top.parameters)
         self._top = _Context("", scope, None)
         plain = {
@@ -367,8 +370,11 @@ class Template:
         if line not in self._one_line or text != text.lower():
             return
         words = _words(text)
+        given = Counter(name for name, _ in card.parameters)
         for word in words[6:]:
             key, _, number = word.partition("=")
+            if given[key] > 1:
+                continue  # the last one wins
             value = parsed(number)
             if key in _GEOMETRY and value is not None:
                 setting = self._set(f"alter @{name}[{key}]", value)
