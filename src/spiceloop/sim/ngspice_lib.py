@@ -157,8 +157,10 @@ class NgspiceLib:
                 self._talking.release()
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):
+        try:  # noqa: SIM105 -- at the interpreter's end contextlib may be gone
             self.close()
+        except Exception:
+            pass
 
     def _reap(self) -> int | None:
         """Wait for the worker's end, forget it, return its exit status."""
