@@ -15,6 +15,7 @@ from scipy import stats
 from spiceloop.circuit.deck import Deck
 from spiceloop.circuit.pdk import Sample, get_pdk
 from spiceloop.circuit.pdk.die import normal, random_calls
+from spiceloop.circuit.pdk.process import LibraryPdk, Process
 
 GOLDEN = (0.19421425272228787, -0.9076673862139165)
 _DELVTO = re.compile(r"delvto=(\S+)")
@@ -131,6 +132,41 @@ def test_a_die_is_the_same_in_another_process(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == here
+
+
+def test_a_random_term_of_a_librarys_own_model_is_drawn_once_a_die(tmp_path: Path) -> None:
+    """ngspice draws it once a load, for all devices that share the model."""
+    library = tmp_path / "own.lib.spice"
+    library.write_text(
+        """* own
+.lib tt
+.param mm=0 pr=0
+.model rm r rsh={100*(1+pr*agauss(0,0.1,1))} tc1={pr*agauss(0,1e-3,1)}
+.subckt ownres a b w=1u l=1u
+r1 a b rm w={w} l={l}
+.ends
+.endl
+"""
+    )
+    process = Process("own", "own", library.name, lambda _: library, switches=("mm", "pr"))
+    pdk = LibraryPdk(process, "tt", "continuous")
+    deck = Deck(f"title\n.lib {library.name} tt\nx1 a 0 ownres l=9u\nx2 a 0 ownres\n.end\n")
+    model = re.compile(
+        r"^\.model rm r rsh=\{100\*\(1\+pr\*\((\S+)\)\)\} tc1=\{pr\*\((\S+)\)\}$", re.M
+    )
+
+    def drawn(sample: Sample) -> tuple[float, float]:
+        text = pdk.compile(deck, sample=sample).text
+        ((sheet, slope),) = model.findall(text)
+        assert f"pr={float(sample.process)!r}" in text
+        return float(sheet) / 0.1, float(slope) / 1e-3
+
+    numbers = np.array([drawn(Sample(1, n)) for n in range(300)])
+    for column in numbers.T:
+        assert stats.kstest(column, "norm").pvalue > 0.01
+    assert abs(np.corrcoef(numbers.T)[0, 1]) < 4 / math.sqrt(300)
+    assert drawn(Sample(1, 7, mismatch=False)) == tuple(numbers[7])
+    drawn(Sample(1, 7, process=False))  # multiplied by zero in the deck
 
 
 def test_random_calls_are_found_with_their_parentheses() -> None:

@@ -198,7 +198,18 @@ class Die:
         """Return what `Models.whole` does, on this die, and the copies; no random term is left."""
         wanted = {*names, *_words(self.cards)}
         cards = self.shared.models.whole(self._known(wanted), self.shared.drawn)
-        return [self._filled(text, [0.0] * len(random_calls(text))) for text in cards] + self.cards
+        found, inside = [], False
+        for text in cards:
+            card = parse_card(text)
+            inside = card.head == ".subckt" or (inside and card.head != ".ends")
+            numbers = [0.0] * len(random_calls(text))
+            # Of a subcircuit only mismatch is left, which is off or was filled in by `copy`.
+            if numbers and not inside:
+                name = " ".join([*card.words[:2], *(n for n, _ in card.parameters[:1])])
+                terms = (f"process {name} {k}" for k in range(len(numbers)))
+                numbers = [normal(self.shared.sample, term) for term in terms]
+            found.append(self._filled(text, numbers))
+        return found + self.cards
 
     def _known(self, words: Iterable[str]) -> list[str]:
         models = self.shared.models
