@@ -32,13 +32,14 @@ def worst_table(problem: Problem, metrics: Mapping[str, float], by_corner: ByCor
     violations = problem.violations(metrics)
     for name, metric in problem.metrics.items():
         bounds = bounds_text(metric)
+        judged = bounds and name in metrics
         table.add_row(
             name,
             shown(typical.get(name), metric.unit),
             shown(metrics.get(name), metric.unit),
             at.get(name, ""),
             ", ".join(filter(None, (bounds, metric.goal))),
-            "[red]missed[/red]" if name in violations else "met" if bounds else "",
+            "[red]missed[/red]" if name in violations else "met" if judged else "",
         )
     return table
 

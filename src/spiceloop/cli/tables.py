@@ -27,9 +27,10 @@ _NUMBERS = {"value", "start", "chosen", "change", "ratio", "typical", "worst"}
 
 
 def metric_rows(problem: Problem, metrics: Mapping[str, float]) -> list[dict[str, object]]:
-    """Return each metric with value, unit, goal, bounds and whether they are met (None: no bound).
+    """Return each metric with value, unit, goal, bounds and whether they are met.
 
-    Values are SI numbers, None for what was not simulated.
+    Values are SI numbers, None for what was not simulated; ``met`` is None there and without
+    bounds.
     """
     violations = problem.violations(dict(metrics))
     return [
@@ -40,9 +41,7 @@ def metric_rows(problem: Problem, metrics: Mapping[str, float]) -> list[dict[str
             "goal": m.goal,
             "minimum": m.minimum,
             "maximum": m.maximum,
-            "met": name not in violations
-            if m.minimum is not None or m.maximum is not None
-            else None,
+            "met": name not in violations if m.bounded and name in metrics else None,
         }
         for name, m in problem.metrics.items()
     ]
@@ -54,7 +53,8 @@ def metric_table(problem: Problem, metrics: Mapping[str, float]) -> Table:
     violations = problem.violations(dict(metrics))
     for name, metric in problem.metrics.items():
         wanted = ", ".join(filter(None, (bounds_text(metric), metric.goal)))
-        met = "[red]missed[/red]" if name in violations else "met" if bounds_text(metric) else ""
+        judged = metric.bounded and name in metrics
+        met = "[red]missed[/red]" if name in violations else "met" if judged else ""
         table.add_row(name, shown(metrics.get(name), metric.unit), wanted, met)
     return table
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spiceloop.cli.corner_tables import worst_table
+from spiceloop.cli.tables import metric_rows, metric_table
 from spiceloop.errors import FailureKind, ProblemError, SimulationError, StudyError
 from spiceloop.opt.sobol import Sobol
 from spiceloop.sim.base import SimResult
@@ -371,3 +373,19 @@ def test_an_outcome_can_be_pickled(bench):
     assert isinstance(outcome, Outcome)
     assert outcome.saved
     assert pickle.loads(pickle.dumps(outcome)) == outcome
+
+
+def test_a_metric_that_was_not_measured_is_not_called_met(tmp_path):
+    bench = load(tmp_path, ("ipeak: {", "ipeak: {corners: typical, "))
+    other = bench.corners[1]
+    found = evaluator(bench).evaluate(GOOD, corners=[other])
+    rows = {row["metric"]: row for row in metric_rows(bench.problem, found.metrics)}
+    assert bench.problem.metrics["ipeak"].bounded
+    assert (rows["ipeak"]["value"], rows["ipeak"]["met"]) == (None, None)
+    assert {row["met"] for n, row in rows.items() if n in found.metrics} <= {True, None}
+    for table in (
+        metric_table(bench.problem, found.metrics),
+        worst_table(bench.problem, found.metrics, {other.name: found.metrics}),
+    ):
+        verdicts = dict(zip(table.columns[0].cells, table.columns[-1].cells, strict=True))
+        assert verdicts["ipeak"] == ""
