@@ -102,7 +102,7 @@ def sized_netlists(
         if trial.corners:
             header += [
                 f"* corner: {bench.corners[0].name}; the metrics below are the worst over "
-                f"{len(trial.corners)} corners"
+                f"{len(trial.corners)} of {len(bench.corners)} corners"
             ]
         header += [
             f"* {name} = {format_si(value, problem.parameters[name].unit)}"
