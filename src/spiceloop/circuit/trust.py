@@ -51,7 +51,7 @@ def vet(lines: Sequence[Line], cards: Sequence[LogicalLine], top: Path) -> None:
     raise UntrustedDeckError(
         "\n".join(found[:_SHOWN])
         + more
-        + "\nRemove it, or give --trust-deck (in Python: trust=True) if you trust this deck "
+        + "\nRemove it, or give --trust-deck (in Python: trust_deck=True) if you trust this deck "
         "as you would a program."
     )
 
