@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from spiceloop.circuit.deck import Deck
 from spiceloop.errors import FailureKind, SimulationError
 from spiceloop.sim import SIMULATORS, NgspiceLib, make_simulator
+from spiceloop.sim.rundir import read_log
 
 pytestmark = pytest.mark.ngspice
 
@@ -185,3 +187,20 @@ def test_closed_by_another_thread_a_run_ends_and_the_next_one_works(
     good = Deck("t\nv1 a 0 3\nr1 a 0 1\n.control\nop\nlet x = v(a)\n.endc\n.end\n")
     assert simulator.run(good, measures=["x"], timeout=30).measures["x"] == 3
     simulator.close()
+
+
+def test_of_a_huge_log_only_the_ends_are_read(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        file.write(b"first\n")
+        file.truncate(3 << 30)  # a hole on the disk
+        file.seek(0, 2)
+        file.write(b"\nlast\n")
+    tracemalloc.start()
+    lines = read_log(log)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (lines[0], lines[-1]) == ("first", "last")
+    assert "spiceloop: the middle of the output is cut" in lines
+    assert peak < 512 << 20
+    assert read_log(tmp_path / "none") == []

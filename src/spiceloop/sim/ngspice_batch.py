@@ -20,7 +20,7 @@ from spiceloop.sim.base import SimResult
 from spiceloop.sim.patience import Patience
 from spiceloop.sim.prepare import MAIN, prepare
 from spiceloop.sim.results import QUIT_COMMANDS, conclude, read_raw_tables, wanted_vectors
-from spiceloop.sim.rundir import run_folder, setup_commands
+from spiceloop.sim.rundir import read_log, run_folder, setup_commands
 
 __all__ = ["NgspiceBatch"]
 
@@ -85,13 +85,13 @@ class NgspiceBatch:
                 )
             try:
                 if not Patience(timeout).wait(lambda seconds: _ended(process, seconds)):
-                    raise diagnose.timeout(timeout, _lines(log)).located(deck=deck.name)
+                    raise diagnose.timeout(timeout, read_log(log)).located(deck=deck.name)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 self._process = None
-            lines = _lines(log)
+            lines = read_log(log)
             if process.returncode < 0:
                 raise diagnose.crash(process.returncode, lines).located(deck=deck.name)
             return conclude(
@@ -135,7 +135,3 @@ def _init_file(deck: Deck) -> str:
     own = Path.home() / ".spiceinit"
     lines = [own.read_text(errors="replace")] if own.is_file() else []
     return "\n".join([*lines, *setup_commands(deck), ""])
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(errors="replace").splitlines()

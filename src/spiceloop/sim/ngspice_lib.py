@@ -31,7 +31,7 @@ from spiceloop.sim.results import (
     read_raw_tables,
     wanted_vectors,
 )
-from spiceloop.sim.rundir import name_folder, run_folder, setup_commands
+from spiceloop.sim.rundir import name_folder, read_log, run_folder, setup_commands
 from spiceloop.sim.worker import LENGTH, send
 
 __all__ = ["NgspiceLib"]
@@ -115,11 +115,11 @@ class NgspiceLib:
             try:
                 by_quit, tables = self._ask(request, loaded.pipe if loaded else None, patience)
             except TimeoutError:
-                lines = _lines(log)  # before close() removes the folder
+                lines = read_log(log)  # before close() removes the folder
                 self.close()
                 raise diagnose.timeout(timeout, lines).located(deck=deck.name) from None
             except _WorkerLostError:
-                lines = _lines(log)
+                lines = read_log(log)
                 raise diagnose.crash(self._reap(), lines).located(deck=deck.name) from None
             except SimulationError as error:
                 self.close()
@@ -128,10 +128,10 @@ class NgspiceLib:
                 self.close()
                 raise
             if by_quit:  # quit inside a block: the plots are in raw files
-                tables = read_raw_tables(folder, _lines(log), script.lets)
+                tables = read_raw_tables(folder, read_log(log), script.lets)
             return conclude(
                 deck,
-                lines=_lines(log),
+                lines=read_log(log),
                 tables=tables,
                 lets=script.lets,
                 measures=measures,
@@ -335,10 +335,3 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise _WorkerLostError
     return pipe
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return []

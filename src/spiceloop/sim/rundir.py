@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from spiceloop.circuit.deck import Deck
 from spiceloop.errors import DeckError, SetupError
 
-__all__ = ["make_folder", "name_folder", "new_folder", "run_folder", "setup_commands"]
+__all__ = ["make_folder", "name_folder", "new_folder", "read_log", "run_folder", "setup_commands"]
 
+_LOG_HEAD, _LOG_TAIL = 64 << 20, 1 << 20  # bytes; what we have ngspice add stands at the end
 
 _ACTED_ON = re.compile(r"[\x00-\x1f\x7f\"`${}\\]")  # inside double quotes, too
 
@@ -47,6 +48,21 @@ def new_folder(inside: Path | None = None) -> Path:
         return Path(tempfile.mkdtemp(prefix="spiceloop-", dir=inside))
     except OSError as error:
         raise _cannot_write(error) from None
+
+
+def read_log(path: Path) -> list[str]:
+    """Return a log's lines, the middle of a huge one left out; none where there is no log."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LOG_HEAD)
+            size = path.stat().st_size
+            if size > _LOG_HEAD + _LOG_TAIL:
+                file.seek(size - _LOG_TAIL)
+                data += b"\nspiceloop: the middle of the output is cut\n"
+            data += file.read(_LOG_TAIL)
+    except FileNotFoundError:
+        return []
+    return data.decode(errors="replace").splitlines()
 
 
 def name_folder() -> Path:
