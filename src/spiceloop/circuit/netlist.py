@@ -164,13 +164,18 @@ class Netlist:
             if edited is not None:
                 text.append(edited)
             if line.slot:
-                text += [f".param {n} = {v}" for n, v in numbers.items()]
+                text += [f".param {n} = {v}" for n, v in numbers.items() if n not in self._given]
             if index == 0 and temperature is not None:
                 # .temp wins over .options temp= wherever it stands; the last .temp wins.
                 text.append(f".temp {_number(TEMPERATURE, temperature)}")
         return Deck("\n".join(text) + "\n", name=name, home=self.home, trusted=self.trusted)
 
     # Looked up once, because a study renders a netlist thousands of times.
+    @cached_property
+    def _given(self) -> frozenset[str]:
+        """Names, in lower case, that a ``.param`` card of the deck's own gives."""
+        return frozenset(a.name.lower() for c in self._top_params for a in assignments(c.text))
+
     @cached_property
     def _top_params(self) -> tuple[LogicalLine, ...]:
         return tuple(

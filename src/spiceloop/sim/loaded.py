@@ -15,6 +15,9 @@ from spiceloop.sim.worker import MARK, VECTOR
 __all__ = ["LoadedCircuit", "LoadedCircuits", "halting"]
 
 MOST = 8  # a process each, about 3 MB of its own
+# Each `alter` has its price: some 95 of the op-amp's cost as much as the load that they stand for,
+# the transconductor's 354 cost 9 ms more (an evaluation with and without, side by side).
+MOST_SETTINGS = 64
 _REMEMBERED = 256
 _OUT_OF_USE = 100  # runs without it, before a circuit makes room for another
 
@@ -84,6 +87,8 @@ class LoadedCircuits:
         if len(self._kept) == MOST and self._runs - self._kept[0].last_used < _OUT_OF_USE:
             return None
         template = Template.of(lines) if self._came[looks] else None
+        if template is not None and len(template.settings) > MOST_SETTINGS:
+            template = None
         self._came[looks] = template is not None
         return template
 

@@ -380,9 +380,20 @@ class Expression:
         return _write(self.node)
 
 
-@lru_cache(maxsize=65536)
 def parse(text: str) -> Expression:
     """Parse an expression with or without its braces or quotes. Raises `UnresolvedError`."""
+    if text[-1:].isdigit() and "_" not in text:  # a number, new with every design: not to be kept
+        try:
+            value = float(text)
+        except ValueError:
+            return _parse(text)
+        if math.isfinite(value):
+            return Expression(value)
+    return _parse(text)
+
+
+@lru_cache(maxsize=16384)
+def _parse(text: str) -> Expression:
     text = text.strip()
     while len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
         text = text[1:-1].strip()
