@@ -1,6 +1,7 @@
 """Ax behind standard input and output; run by the interpreter of Ax's own environment.
 
-The first line configures, every further one asks or tells; each is answered by one line of JSON.
+The first line configures, every further one asks or tells; each is answered by one line of JSON:
+the answer and the processor seconds used so far.
 Nothing of spiceloop is imported. Objectives are minimized, bounds are violations at most 0, and the
 objective's threshold is 1 in the losses, which is the arena's reference.
 """
@@ -11,6 +12,7 @@ import json
 import logging
 import os
 import sys
+import time
 import warnings
 
 warnings.simplefilter("ignore")
@@ -26,7 +28,7 @@ torch.set_num_threads(1)
 
 
 def answer(value: object) -> None:
-    answers.write(json.dumps(value) + "\n")
+    answers.write(json.dumps([value, time.process_time()]) + "\n")
     answers.flush()
 
 

@@ -30,7 +30,7 @@ def run_one(
 ) -> Record:
     """Run until the budget or the limit is used up, and write the record."""
     space = problem.task.space
-    designs, rows, thinking, simulation = [], [], [], []
+    designs, rows, thinking, thinking_cpu, simulation = [], [], [], [], []
     about = {"problem": problem.name, "competitor": competitor, "seed": seed, "budget": str(budget)}
 
     def record(stopped: str) -> Record:
@@ -39,6 +39,7 @@ def run_one(
             np.array(designs).reshape(n, len(space)),
             np.array(rows).reshape(n, len(problem.metric_names)),
             np.array(thinking),
+            np.array(thinking_cpu),
             np.array(simulation),
             stopped,
         )
@@ -52,16 +53,17 @@ def run_one(
         began = written = time.perf_counter()
         used, stopped = 0.0, ""
         while len(rows) < budget.simulations and used < budget.seconds and not stopped:
-            t0 = time.perf_counter()
+            t0, cpu0 = time.perf_counter(), player.cpu_seconds()
             design = space.from_unit(np.clip(player.ask(), 0.0, 1.0))
-            t1 = time.perf_counter()
+            t1, cpu1 = time.perf_counter(), player.cpu_seconds()
             row = np.array(problem.row(evaluate(design)))
-            t2 = time.perf_counter()
+            t2, cpu2 = time.perf_counter(), player.cpu_seconds()
             player.tell(space.to_unit(design), row)
-            t3 = time.perf_counter()
+            t3, cpu3 = time.perf_counter(), player.cpu_seconds()
             designs.append([design[name] for name in space.names])
             rows.append(row)
             thinking.append(t1 - t0 + t3 - t2)
+            thinking_cpu.append(cpu1 - cpu0 + cpu3 - cpu2)
             simulation.append(t2 - t1)
             used = t3 - began
             if used > limit:

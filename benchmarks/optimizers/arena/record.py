@@ -29,7 +29,8 @@ class Record:
 
     designs: Floats  # (n, d), SI values on the grid
     rows: Floats  # (n, m), NaN where the simulation failed
-    thinking_s: Floats  # (n,), asking and telling
+    thinking_s: Floats  # (n,), asking and telling, wall clock
+    thinking_cpu_s: Floats  # (n,), the same in processor seconds: equal on a busy machine
     simulation_s: Floats  # (n,)
     stopped: str = ""
 
@@ -57,9 +58,14 @@ class Record:
     def write(self, file: Path, problem: ArenaProblem, about: dict[str, Any]) -> None:
         """Write atomically, six digits a number."""
         lines = [
-            json.dumps([_short(v) for v in (*design, *row, think, simulate)])
-            for design, row, think, simulate in zip(
-                self.designs, self.rows, self.thinking_s, self.simulation_s, strict=True
+            json.dumps([_short(v) for v in (*design, *row, *seconds)])
+            for design, row, *seconds in zip(
+                self.designs,
+                self.rows,
+                self.thinking_s,
+                self.thinking_cpu_s,
+                self.simulation_s,
+                strict=True,
             )
         ]
         head = {**about, "stopped": self.stopped, "environment": environment()}
@@ -80,7 +86,7 @@ class Record:
         values = np.array(
             [[np.nan if v is None else v for v in row] for row in found["evaluations"]], dtype=float
         ).reshape(-1, len(found["columns"]))
-        return cls(values[:, :d], values[:, d:-2], values[:, -2], values[:, -1], found["stopped"])
+        return cls(values[:, :d], values[:, d:-3], *values[:, -3:].T, found["stopped"])
 
 
 def run_file(results: Path, problem: str, competitor: str, timed: bool, seed: int) -> Path:
@@ -89,7 +95,8 @@ def run_file(results: Path, problem: str, competitor: str, timed: bool, seed: in
 
 
 def _columns(problem: ArenaProblem) -> list[str]:
-    return [*problem.task.space.names, *problem.metric_names, "thinking_s", "simulation_s"]
+    seconds = ("thinking_s", "thinking_cpu_s", "simulation_s")
+    return [*problem.task.space.names, *problem.metric_names, *seconds]
 
 
 def environment() -> dict[str, Any]:

@@ -82,7 +82,7 @@ def table(runs: Runs, budgets: Sequence[Budget]) -> str:
                 cells.append(_spread([float(r.feasible[s].sum()) for r, s in pairs]))
                 failed = [100 * float(np.isnan(r.record.rows[s, 0]).mean()) for r, s in pairs]
                 cells.append(_spread(failed))
-                cells.append(_spread([float(r.record.thinking_s[s].mean()) for r, s in pairs]))
+                cells.append(_spread([float(r.record.thinking_cpu_s[s].mean()) for r, s in pairs]))
                 cells.append(_spread([float(r.record.simulation_s[s].mean()) for r, s in pairs]))
                 lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

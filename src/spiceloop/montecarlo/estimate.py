@@ -136,7 +136,7 @@ def find_corners(bench: Bench, names: Sequence[str]) -> tuple[Corner, ...]:
 def _require_statistics(bench: Bench, plan: Plan) -> None:
     """Refuse what would give the same die again and again."""
     problem = bench.problem
-    if bench.pdk is None:
+    if problem.pdk is None:
         raise ProblemError(
             f"problem {problem.name!r} names no pdk, so there are no statistics to sample; "
             "a yield needs a process with models of its own, e.g. pdk: sky130"
@@ -151,7 +151,7 @@ def _require_statistics(bench: Bench, plan: Plan) -> None:
             return
     raise ProblemError(
         f"problem {problem.name!r}: no device in its decks has statistics of {plan.varies} in "
-        f"pdk {bench.pdk.name}, so every die would be the same"
+        f"pdk {problem.pdk.name}, so every die would be the same"
     )
 
 

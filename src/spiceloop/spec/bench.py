@@ -6,7 +6,7 @@ Python functions, and where each metric comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from spiceloop.errors import ProblemError
 from spiceloop.spec.corners import PROCESS, Corner
 from spiceloop.spec.functions import MeasureFunction, load_function
 from spiceloop.spec.names import Mistake, find_routes, measure_key, unknown_parameters
-from spiceloop.spec.problem import Problem
+from spiceloop.spec.problem import PdkChoice, Problem
 
 if TYPE_CHECKING:
     from spiceloop.circuit.pdk.base import Pdk
@@ -32,13 +32,14 @@ Run = tuple[str, str, tuple[tuple[str, float], ...]]  # testbench, process, cond
 class Bench:
     """A problem with all that its file points at.
 
+    ``pdks`` are the PDK's objects by process corner, empty for decks that bring their own models;
     ``routes`` maps each metric to its testbench where that is known before anything ran;
     ``wanted`` maps each testbench to the measures that its simulation must give.
     """
 
     problem: Problem
     netlists: Mapping[str, Netlist]
-    pdk: Pdk | None
+    pdks: Mapping[str, Pdk]
     functions: Mapping[str, tuple[MeasureFunction, ...]]
     routes: Mapping[str, str | None]
     wanted: Mapping[str, tuple[str, ...]]
@@ -63,9 +64,9 @@ class Bench:
             loaded = [(f, *load_function(f, problem.folder)) for f in t.functions]
             functions[name] = tuple(MeasureFunction(*each) for each in loaded)
         corners = problem.corners
-        pdk = _pdk(problem, corners[0].process)
+        pdks, no_process = _pdks(problem)
         routes, mistakes = find_routes(problem, netlists)
-        mistakes = [*unknown_parameters(problem, netlists), *_no_process(problem), *mistakes]
+        mistakes = [*unknown_parameters(problem, netlists), *no_process, *mistakes]
         if mistakes:
             raise ProblemError(
                 f"problem {problem.name!r} does not fit its decks:",
@@ -80,7 +81,7 @@ class Bench:
             )
             for name in netlists
         }
-        return cls(problem, netlists, pdk, functions, routes, wanted, trust, corners)
+        return cls(problem, netlists, pdks, functions, routes, wanted, trust, corners)
 
     def deck(
         self,
@@ -183,7 +184,9 @@ class Bench:
 
     def pdk_at(self, corner: Corner) -> Pdk | None:
         """Return the PDK at a corner's process."""
-        return _pdk(self.problem, corner.process)
+        if corner.process in self.pdks or self.problem.pdk is None:
+            return self.pdks.get(corner.process)
+        return _pdk(self.problem.pdk, corner.process)  # a corner that is none of the problem's
 
     def sources(self) -> dict[str, str]:
         """Return the text of every file that the metrics depend on, by ``file NAME``."""
@@ -213,30 +216,30 @@ def _known(netlist: Netlist) -> set[str]:
     return {n.lower() for n in netlist.parameters}
 
 
-def _no_process(problem: Problem) -> Iterator[Mistake]:
-    """Process corners that the PDK does not have."""
+def _pdks(problem: Problem) -> tuple[dict[str, Pdk], list[Mistake]]:
+    """Return the PDK at every process corner that the problem names, and those it does not have.
+
+    Raises `ProblemError` and `SetupError` for the typical one.
+    """
     if problem.pdk is None:
-        return
-    own = {
-        t: b.conditions[PROCESS] for t, b in problem.testbenches.items() if PROCESS in b.conditions
-    }
+        return {}, []
+    typical = problem.corners[0].process
+    found = {typical: _pdk(problem.pdk, typical)}
     wanted = {c.process: "conditions.corner" for c in reversed(problem.corners[1:])}
-    wanted |= {
-        p.lower(): f"testbenches.{t}.conditions.corner"
-        for t, p in own.items()
-        if isinstance(p, str)
-    }
+    for name, testbench in problem.testbenches.items():
+        own = testbench.conditions.get(PROCESS)
+        if isinstance(own, str):
+            wanted[own.lower()] = f"testbenches.{name}.conditions.corner"
+    mistakes = []
     for process, where in wanted.items():
         try:
-            _pdk(problem, process)
+            found[process] = _pdk(problem.pdk, process)
         except ProblemError as error:
-            yield where, str(error)
+            mistakes.append((where, str(error)))
+    return found, mistakes
 
 
-def _pdk(problem: Problem, process: str) -> Pdk | None:
-    choice = problem.pdk
-    if choice is None:
-        return None
+def _pdk(choice: PdkChoice, process: str) -> Pdk:
     from spiceloop.circuit.pdk import get_pdk
 
     return get_pdk(choice.name, process, choice.library)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from arena.competitors.base import Competitor
 from arena.problems import ArenaProblem
 from spiceloop.opt.base import Floats
 
@@ -33,11 +34,11 @@ def ax_python() -> str:
     return found
 
 
-class AxDefault:
+class AxDefault(Competitor):
     """One Ax client in a process of its own, one line of JSON a message."""
 
     def __init__(self, problem: ArenaProblem, seed: int) -> None:
-        self.problem = problem
+        self.problem, self.cpu = problem, 0.0
         self.process = subprocess.Popen(
             [ax_python(), str(_SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -72,6 +73,10 @@ class AxDefault:
             self.process.stdin.close()
         self.process.wait(timeout=30)
 
+    def cpu_seconds(self) -> float:
+        """See `Competitor`; Ax's process tells with every answer."""
+        return self.cpu
+
     def _send(self, message: dict[str, Any]) -> Any:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -80,4 +85,5 @@ class AxDefault:
         answer = self.process.stdout.readline()
         if not answer:
             raise RuntimeError(f"Ax ended with status {self.process.wait()}")
-        return json.loads(answer)
+        value, self.cpu = json.loads(answer)
+        return value

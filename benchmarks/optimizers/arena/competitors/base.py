@@ -7,6 +7,7 @@ simulation failed. None sees the problem's start design.
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +20,10 @@ __all__ = ["Competitor", "sobol_points"]
 
 
 class Competitor(Protocol):
-    """Asked for a point of the unit cube, told what came of it, in turns."""
+    """Asked for a point of the unit cube, told what came of it, in turns.
+
+    Those that live in the arena's own process derive from this.
+    """
 
     def ask(self) -> Floats:
         """Return the next point (d,); the arena moves it to the grid."""
@@ -31,7 +35,10 @@ class Competitor(Protocol):
 
     def close(self) -> None:
         """Free what is held."""
-        ...
+
+    def cpu_seconds(self) -> float:
+        """Return the processor seconds used so far by the process that thinks."""
+        return time.process_time()
 
 
 def sobol_points(problem: ArenaProblem, n: int, seed: int) -> Floats:

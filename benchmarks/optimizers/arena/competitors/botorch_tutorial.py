@@ -24,7 +24,7 @@ from botorch.sampling import SobolQMCNormalSampler
 from gpytorch.mlls import SumMarginalLogLikelihood
 from torch import Tensor
 
-from arena.competitors.base import sobol_points
+from arena.competitors.base import Competitor, sobol_points
 from arena.problems import N_INITIAL, ArenaProblem
 from spiceloop.opt.base import Floats
 
@@ -35,7 +35,7 @@ _SAMPLES, _RESTARTS, _RAW, _STEPS, _BATCH_LIMIT = 128, 10, 512, 200, 5
 _NOISE = 1e-6
 
 
-class BotorchTutorial:
+class BotorchTutorial(Competitor):
     """qLogNEHVI, one point at a time."""
 
     def __init__(self, problem: ArenaProblem, seed: int) -> None:
@@ -92,9 +92,6 @@ class BotorchTutorial:
                     [-self.problem.losses(row[None])[0], self.problem.violations(row[None])[0]]
                 )
             )
-
-    def close(self) -> None:
-        """See `Competitor`."""
 
 
 def _fitted(x: Tensor, y: Tensor) -> ModelListGP:

@@ -15,7 +15,7 @@ import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 
-from arena.competitors.base import sobol_points
+from arena.competitors.base import Competitor, sobol_points
 from arena.problems import N_INITIAL, ArenaProblem
 from spiceloop.opt.base import Floats
 
@@ -24,7 +24,7 @@ __all__ = ["POPULATION", "OptunaSampler"]
 POPULATION = 20
 
 
-class OptunaSampler:
+class OptunaSampler(Competitor):
     """``tpe``, ``nsga2`` or ``gpsampler``."""
 
     def __init__(self, name: str, problem: ArenaProblem, seed: int) -> None:
@@ -56,9 +56,6 @@ class OptunaSampler:
         for j, violation in enumerate(self.problem.violations(row[None])[0]):
             self.trial.set_constraint(str(j), float(violation))
         self.study.tell(self.trial, [float(v) for v in self.problem.losses(row[None])[0]])
-
-    def close(self) -> None:
-        """See `Competitor`."""
 
 
 def _sampler(name: str, seed: int) -> BaseSampler:

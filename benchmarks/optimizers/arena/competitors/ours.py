@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from arena.competitors.base import Competitor
 from arena.problems import ArenaProblem
 from spiceloop.opt import make_optimizer
 from spiceloop.opt.base import Floats, History
@@ -11,7 +12,7 @@ from spiceloop.opt.base import Floats, History
 __all__ = ["Ours"]
 
 
-class Ours:
+class Ours(Competitor):
     """An optimizer of ``spiceloop.opt`` by its short name."""
 
     def __init__(self, name: str, problem: ArenaProblem, seed: int) -> None:
@@ -34,6 +35,3 @@ class Ours:
     def tell(self, x: Floats, row: Floats) -> None:
         """See `Competitor`."""
         self.x, self.rows = np.vstack([self.x, x]), np.vstack([self.rows, row])
-
-    def close(self) -> None:
-        """See `Competitor`."""

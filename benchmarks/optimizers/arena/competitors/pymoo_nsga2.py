@@ -12,6 +12,7 @@ from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.termination import NoTermination
 
+from arena.competitors.base import Competitor
 from arena.competitors.optuna_samplers import POPULATION
 from arena.problems import ArenaProblem
 from spiceloop.opt.base import Floats
@@ -21,7 +22,7 @@ __all__ = ["PymooNsga2"]
 _FAILED = 1e3
 
 
-class PymooNsga2:
+class PymooNsga2(Competitor):
     """NSGA2 through pymoo's ask and tell, a generation at a time."""
 
     def __init__(self, problem: ArenaProblem, seed: int) -> None:
@@ -60,6 +61,3 @@ class PymooNsga2:
                 self.generation.set(key, np.array(values))
             self.algorithm.tell(infills=self.generation)
             self.generation = None
-
-    def close(self) -> None:
-        """See `Competitor`."""
