@@ -104,7 +104,11 @@ def test_violations_and_feasibility_follow_the_bounds() -> None:
 
 def test_a_budget_cuts_a_longer_run() -> None:
     record = Record(
-        np.zeros((4, 2)), np.zeros((4, 1)), np.array([1.0, 1.0, 2.0, 3.0]), np.full(4, 0.5)
+        np.zeros((4, 2)),
+        np.zeros((4, 1)),
+        thinking_s=np.array([1.0, 1.0, 2.0, 3.0]),
+        thinking_cpu_s=np.zeros(4),
+        simulation_s=np.full(4, 0.5),
     )
     assert record.within(Budget.parse("3")) == slice(0, 3)
     assert record.within(Budget.parse("5.6s")) == slice(0, 3)
