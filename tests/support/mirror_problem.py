@@ -51,6 +51,11 @@ def without_bounds() -> str:
     return _PROBLEM.replace(", minimum: 9.9u, maximum: 10.3u", "")
 
 
+def typical_only() -> str:
+    """The problem file's text with its bounds at the typical corner alone."""
+    return _PROBLEM.replace("maximum: 10.3u", "maximum: 10.3u, corners: typical")
+
+
 def deck_with(text: str) -> str:
     """The deck with further lines."""
     return _DECK.replace(".control", text + "\n.control", 1)

@@ -212,14 +212,16 @@ def _write_csv(found: Yield, path: Path) -> None:
 
 
 def _tell(found: Yield, folder: Path, page: Path | None) -> None:
-    from spiceloop.report.yields import yield_text
+    from spiceloop.report.yields import no_yield_text, not_judged_text, yield_text
 
     print_table(_table(found))
     print_text("")
     if found.bounded:
         print_text(f"yield: {yield_text(found)}")
     else:
-        print_text("no yield: the problem gives no bounds (minimum, maximum); statistics only")
+        print_text(f"no yield: {no_yield_text(found)}; statistics only")
+    if said := not_judged_text(found):
+        print_text(f"not judged: {said}")
     if found.stopped:
         print_text(f"stopped before {found.wanted} dies: the interval is narrow enough")
     for failure in found.failures[:5]:
@@ -279,6 +281,7 @@ def _document(found: Yield, folder: Path, page: Path | None) -> dict[str, object
         "passed": found.passed if found.bounded else None,
         "yield": found.fraction if found.bounded else None,
         "interval": [interval.low, interval.high] if found.bounded else None,
+        "not_judged": found.not_judged,
         "stopped": found.stopped,
         "interrupted": found.interrupted,
         "metrics": [

@@ -82,8 +82,14 @@ class Yield:
 
     @property
     def bounded(self) -> bool:
-        """Whether the problem has a bound at all; without one there is no yield."""
-        return any(m.bounded for m in self.problem.metrics.values())
+        """Whether a bound is judged at all; without one there is no yield."""
+        return any(s.bounded for s in self.statistics)
+
+    @property
+    def not_judged(self) -> tuple[str, ...]:
+        """Bounded metrics of the typical corner only, where the dies are not simulated at it."""
+        judged = {s.metric for s in self.statistics}
+        return tuple(n for n, m in self.problem.metrics.items() if m.bounded and n not in judged)
 
     @property
     def fraction(self) -> float:

@@ -21,7 +21,15 @@ from spiceloop.report.palette import SERIES
 from spiceloop.report.static import picture, style
 from spiceloop.units import PLAIN_UNITS
 
-__all__ = ["histograms", "interval_text", "margin_text", "write_yield_report", "yield_text"]
+__all__ = [
+    "histograms",
+    "interval_text",
+    "margin_text",
+    "no_yield_text",
+    "not_judged_text",
+    "write_yield_report",
+    "yield_text",
+]
 
 Made = tuple[Mapping[str, Any], tuple[Plot, ...]]
 
@@ -53,9 +61,26 @@ def yield_text(result: Yield) -> str:
     )
 
 
+def no_yield_text(result: Yield) -> str:
+    """Why there is no yield."""
+    if result.not_judged:
+        return "no bound is measured at the corners given"
+    return "the problem gives no bounds (minimum, maximum)"
+
+
 def interval_text(found: Yield | Statistics) -> str:
     """The interval of a yield, ``91.2 … 97.8 %``."""
     return f"{100 * found.interval.low:.1f} … {100 * found.interval.high:.1f} %"
+
+
+def not_judged_text(found: Yield) -> str:
+    """Which bounds the yield leaves out, and how to have them in; empty for none."""
+    if not found.not_judged:
+        return ""
+    return (
+        f"{', '.join(found.not_judged)}, measured at the typical corner only "
+        f"(corners: typical); add --corner {found.problem.corners[0].name} to judge them"
+    )
 
 
 def margin_text(found: Statistics) -> str:
@@ -132,6 +157,8 @@ def _verdict(result: Yield) -> Made:
     ]
     return {
         "yield": yield_text(result) if result.bounded else "",
+        "no_yield": no_yield_text(result),
+        "not_judged": not_judged_text(result),
         "total": result.total,
         "wanted": result.wanted,
         "stopped": result.stopped,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mirror_problem import deck_with, without_bounds, write_mirror
+from mirror_problem import deck_with, typical_only, without_bounds, write_mirror
 
 pytestmark = pytest.mark.ngspice
 
@@ -107,8 +107,27 @@ def test_without_bounds_it_says_so(cli: Run, tmp_path: Path) -> None:
     done = cli("yield", mirror, "--samples", "5")
     assert done.returncode == 0, done.stderr
     assert "no yield: the problem gives no bounds" in done.stdout
-    assert "there is no yield" in Path(tmp_path, done.stdout.split()[-1]).read_text()
+    assert "There is no yield" in Path(tmp_path, done.stdout.split()[-1]).read_text()
     assert json.loads(cli("yield", mirror, "--samples", "5", "--json").stdout)["yield"] is None
+
+
+def test_bounds_of_the_typical_corner_only_are_not_left_out_unsaid(
+    cli: Run, tmp_path: Path
+) -> None:
+    mirror = write_mirror(tmp_path, problem=typical_only())
+    done = cli("yield", mirror, "--samples", "3", "--corner", "ss")
+    assert done.returncode == 0, done.stderr
+    assert "no yield: no bound is measured at the corners given" in done.stdout
+    said = "current, measured at the typical corner only (corners: typical); add --corner tt"
+    assert f"not judged: {said}" in done.stdout
+    assert f"Not judged: {said}" in Path(tmp_path, done.stdout.split()[-1]).read_text()
+    words = ["yield", mirror, "--samples", "3", "--no-report", "--json", "--corner", "ss"]
+    document = json.loads(cli(*words).stdout)
+    assert document["not_judged"] == ["current"]
+    assert document["yield"] is None
+    document = json.loads(cli(*words, "--corner", "tt").stdout)
+    assert document["not_judged"] == []
+    assert document["yield"] is not None
 
 
 @pytest.mark.parametrize(

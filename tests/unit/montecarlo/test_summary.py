@@ -79,6 +79,29 @@ def test_a_die_must_pass_at_every_corner() -> None:
     assert met["gain", "ss"] == 1
 
 
+def test_bounds_that_no_corner_measures_are_named() -> None:
+    metrics = {"gain": {"minimum": 10.0, "goal": "maximize"},
+               "offset": {"maximum": 1.0, "corners": "typical"}}  # fmt: skip
+    problem = Problem.model_validate({**PROBLEM.model_dump(by_alias=True), "metrics": metrics})
+    at_ss = Outcome(0, "ss", {"gain": 12.0})
+    found = Yield(problem, Plan({"w": 1.0}, CORNERS[1:]), {0: (at_ss,)}, {"ss": {"gain": 12.0}}, 1)
+    assert found.not_judged == ("offset",)
+    assert found.fraction == 1.0
+    both = Yield(
+        problem,
+        Plan({"w": 1.0}, CORNERS),
+        {0: (Outcome(0, "typical", {"gain": 12.0, "offset": 0.0}), at_ss)},
+        {"typical": {"gain": 12.0, "offset": 0.0}, "ss": {"gain": 12.0}},
+        1,
+    )
+    assert both.not_judged == ()
+    alone = {"gain": {"goal": "maximize"}, "offset": metrics["offset"]}
+    problem = Problem.model_validate({**PROBLEM.model_dump(by_alias=True), "metrics": alone})
+    found = Yield(problem, Plan({"w": 1.0}, CORNERS[1:]), {0: (at_ss,)}, {"ss": {"gain": 12.0}}, 1)
+    assert not found.bounded
+    assert math.isnan(found.fraction)
+
+
 def test_a_mean_beyond_the_bound_has_a_negative_margin() -> None:
     found = sampled((die(0, 8, 0),), (die(1, 9, 0),))
     assert found.fraction == 0
