@@ -63,12 +63,16 @@ def pareto_mask(points: Floats) -> Mask:
 
     Rows with NaN are never in the set.
     """
-    mask: Mask = np.asarray(np.isfinite(points).all(axis=1), dtype=bool)
-    for i in np.flatnonzero(mask):
-        others = points[mask]
-        dominated = (others <= points[i]).all(axis=1) & (others < points[i]).any(axis=1)
-        twin = mask[:i] & (points[:i] == points[i]).all(axis=1)
-        mask[i] = not (dominated.any() or twin.any())
+    mask = np.zeros(len(points), dtype=bool)
+    left = np.flatnonzero(np.isfinite(points).all(axis=1))
+    # In order of the sum, and of the losses where rounding makes sums equal, none is dominated by a
+    # later one: the first that is left is always in the set.
+    kept = points[left]
+    left = left[np.lexsort([*kept.T[::-1], kept.sum(axis=1)])]
+    while len(left):
+        first, left = left[0], left[1:]
+        mask[first] = True
+        left = left[~(points[left] >= points[first]).all(axis=1)]
     return mask
 
 
