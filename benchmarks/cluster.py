@@ -29,11 +29,12 @@ from spiceloop.cli.gallery import examples
 from spiceloop.opt import make_optimizer
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
-from spiceloop.study.cluster import DaskCrew, connect
+from spiceloop.study.cluster import DaskCrew
 from spiceloop.study.crew import Crew, LocalCrew
 from spiceloop.study.events import TrialFinished
 from spiceloop.study.loop import run_study
 from spiceloop.study.parcel import pack
+from spiceloop.study.scheduler import connect
 from spiceloop.study.store import Settings, Study
 
 _PORT = 18795

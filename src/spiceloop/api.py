@@ -180,7 +180,7 @@ def size(
     bench = Bench.load(loaded, trust=trust_deck)
     method = make_optimizer(optimizer)  # after the files: loading torch takes seconds
     if scheduler:
-        from spiceloop.study.cluster import connect
+        from spiceloop.study.scheduler import connect
 
         connect(scheduler).close()  # a mistyped address must not leave a study behind
     folder = _folder(Path(out) if out is not None else Path("runs") / loaded.name)

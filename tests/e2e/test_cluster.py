@@ -23,9 +23,10 @@ from spiceloop.errors import ClusterError
 from spiceloop.opt import make_optimizer
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
-from spiceloop.study.cluster import DaskCrew, connect
+from spiceloop.study.cluster import DaskCrew
 from spiceloop.study.events import ClusterChanged, Event, TrialFinished, TrialStarted
 from spiceloop.study.loop import run_study
+from spiceloop.study.scheduler import connect
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import TrialState
 
@@ -372,10 +373,11 @@ def test_a_worker_with_another_version_is_not_used(cluster, tmp_path):
         ("127.0.0.1", "missing port number"),
         ("udp://127.0.0.1:8786", "udp:// is not supported"),
         ("runs/scheduler.json", "no such scheduler file"),
+        ("nosuch.json", "no such scheduler file"),
     ],
 )
 def test_a_wrong_address_says_so_and_leaves_no_study(address, reason, tmp_path, monkeypatch):
-    monkeypatch.setattr("spiceloop.study.cluster._CONNECT_S", 1.0)
+    monkeypatch.setattr("spiceloop.study.scheduler._CONNECT_S", 1.0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         given = address.format(free=free.getsockname()[1])
@@ -390,7 +392,7 @@ def test_a_wrong_address_says_so_and_leaves_no_study(address, reason, tmp_path, 
 
 
 def test_something_else_at_the_address_is_no_reason_to_wait_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr("spiceloop.study.cluster._CONNECT_S", 1.0)
+    monkeypatch.setattr("spiceloop.study.scheduler._CONNECT_S", 1.0)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -1,4 +1,4 @@
-"""What runs on a worker of a Dask cluster: one trial at a time and thread.
+"""What runs on a worker of a Dask cluster: one piece of work at a time and thread.
 
 A worker process unpacks a bench once and keeps it, with one `Evaluator` for each of its threads,
 until it was not used for a while. A watch ends simulations that nobody waits for any more: those of
@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -18,9 +18,7 @@ from typing import Any
 from spiceloop.errors import SetupError, SpiceloopError
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.evaluate import Evaluator
-from spiceloop.study.crew import outcome_of
 from spiceloop.study.parcel import Parcel, missing_libraries, surroundings, unpack
-from spiceloop.study.trial import Outcome, Plan
 
 __all__ = ["Answer", "Refusal", "perform"]
 
@@ -32,17 +30,16 @@ _SAME = "; install the same and restart the worker"
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a trial on a worker; ``remarks`` are differences that do not forbid it."""
+    """What the work gave on a worker; ``remarks`` are differences that do not forbid it."""
 
     worker: str
-    outcome: Outcome
-    seconds: float
+    result: Any
     remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """This worker cannot evaluate trials of this bench, and why."""
+    """This worker cannot evaluate designs of this bench, and why."""
 
     worker: str
     reason: str
@@ -65,10 +62,8 @@ _lock = threading.Lock()
 _watching = False
 
 
-def perform(
-    parcel: Parcel, design: Mapping[str, float], plan: Plan | None = None
-) -> Answer | Refusal:
-    """Evaluate a design; the task that a client submits."""
+def perform(parcel: Parcel, work: Callable[..., Any], *arguments: Any) -> Answer | Refusal:
+    """Call ``work`` with an evaluator of the bench; the task that a client submits."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -77,12 +72,12 @@ def perform(
     try:
         station, evaluator = _hire(parcel, task, worker)
         try:
-            outcome, seconds = outcome_of(evaluator, design, plan)
+            result = work(evaluator, *arguments)
         finally:
             _release(station, task)
     except (SpiceloopError, OSError) as error:
         return Refusal(worker.address, f"worker {me}: {error}")
-    return Answer(worker.address, outcome, seconds, tuple(f"{me}: {r}" for r in station.remarks))
+    return Answer(worker.address, result, tuple(f"{me}: {r}" for r in station.remarks))
 
 
 def _hire(parcel: Parcel, task: str, worker: Any) -> tuple[_Station, Evaluator]:
