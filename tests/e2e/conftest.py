@@ -1,4 +1,4 @@
-"""A small file system, to fill up."""
+"""A small file system, to fill up, and a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from dask_cluster import DaskCluster
 
 
 @pytest.fixture
@@ -35,3 +37,15 @@ def small_disk() -> Iterator[Path]:
         # Lazily, for a process that a failed test left behind may still hold a file open.
         subprocess.run(["umount", "--lazy", str(folder)], capture_output=True)
         folder.rmdir()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
+    """A scheduler, to which a test adds workers."""
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    # One failure allowed, so that two deaths give a trial up: they take seconds each.
+    with DaskCluster(
+        folder, environment={"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    ) as running:
+        yield running

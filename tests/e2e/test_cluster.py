@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 
@@ -61,17 +60,6 @@ parameters:
 metrics:
   peak: {{goal: maximize}}
 """
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    # One failure allowed, so that two deaths give a trial up: they take seconds each.
-    with DaskCluster(
-        folder, environment={"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
-    ) as running:
-        yield running
 
 
 def slow_problem(folder: Path, *, times: int, timeout: float = 60.0, functions: str = "") -> Path:

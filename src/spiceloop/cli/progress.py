@@ -74,7 +74,7 @@ class Progress:
         elif isinstance(event, ClusterChanged):
             self._cluster = event
             if self._live is None or event.remark:
-                note(self._cluster_line(event))
+                note(event.text)
         elif isinstance(event, TrialFinished):
             self._running -= 1
             self.board.add(event.trial)
@@ -89,10 +89,6 @@ class Progress:
             self._running += 1
             again = ", again" if event.again else ""
             self._doing = f"simulating trial {event.trial.number} ({event.trial.origin}{again})"
-
-    def _cluster_line(self, cluster: ClusterChanged) -> str:
-        size = f"cluster: {_count(cluster.workers, 'worker')}, {_count(cluster.threads, 'thread')}"
-        return f"{size}; {cluster.remark}" if cluster.remark else size
 
     def _line(self, trial: Trial) -> str:
         """One finished trial as one line of a log."""
@@ -132,8 +128,9 @@ class Progress:
         )
         parts: list[RenderableType] = [head, self._objectives(), self._counts()]
         if self._cluster is not None:
-            running = _count(max(self._running, 0), "simulation")
-            parts.append(Text(f"{self._cluster_line(self._cluster)}; {running} in flight"))
+            running = max(self._running, 0)
+            plural = "s" * (running != 1)
+            parts.append(Text(f"{self._cluster.text}; {running} simulation{plural} in flight"))
         if self._last_failure:
             parts.append(Text(f"last failure: {self._last_failure}", style="yellow"))
         return Group(*parts)
@@ -179,10 +176,6 @@ class Progress:
             f"thinking {board.thinking_s:.0f} s, simulating {board.simulation_s:.0f} s",
         )
         return Text("   ".join(filter(None, parts)))
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _clock(seconds: float) -> str:

@@ -17,6 +17,7 @@ from spiceloop.cli.arguments import (
     NoReportOption,
     OutOption,
     ProblemArgument,
+    SchedulerOption,
     SimulatorName,
     SimulatorOption,
     TimeoutOption,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from spiceloop.montecarlo.summary import Yield
     from spiceloop.spec.problem import Problem
+    from spiceloop.study.events import Event
 
 __all__ = ["yield_"]
 
@@ -86,9 +88,15 @@ def yield_(
             show_default="the typical one",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Simulations side by side.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Simulations side by side.", show_default="1, or all threads of the cluster"
+        ),
+    ] = None,
     out: OutOption = None,
     simulator: SimulatorOption = SimulatorName.LIBRARY,
+    scheduler: SchedulerOption = "",
     timeout: TimeoutOption = None,
     trust_deck: TrustOption = False,
     trust_python: TrustPythonOption = False,
@@ -97,7 +105,8 @@ def yield_(
 ) -> int:
     """Put one design on many dies and count those that meet every bound; Ctrl-C may be resumed."""
     at_least("--samples", samples, 1)
-    at_least("--workers", workers, 1)
+    if workers is not None:
+        at_least("--workers", workers, 1)
     at_least("--seed", seed, 0)
     if precision is not None:
         at_least("--precision", precision, 0, above=True)
@@ -133,8 +142,10 @@ def yield_(
             corners=corner or (),
             precision=precision,
             simulator=simulator.value,
+            scheduler=scheduler,
             out=folder,
             on_progress=lambda done, wanted: bar("dies", done, wanted),
+            on_event=_tell_of_cluster,
             trust_deck=trust_deck,
             label=label,
         )
@@ -198,6 +209,13 @@ def _slug(label: str, values: dict[str, float]) -> str:
 
 def _tail(corners: list[str] | None) -> str:
     return "".join(f"-{''.join(c if c.isalnum() else '_' for c in name)}" for name in corners or [])
+
+
+def _tell_of_cluster(event: Event) -> None:
+    from spiceloop.study.events import ClusterChanged
+
+    if isinstance(event, ClusterChanged):
+        note(event.text)
 
 
 def _write_csv(found: Yield, path: Path) -> None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-import queue
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import InputError, ProblemError
+from spiceloop.montecarlo.crew import ClusterCrew, Crew, Die, LocalCrew
 from spiceloop.montecarlo.log import Log
-from spiceloop.montecarlo.outcome import Outcome, Plan
+from spiceloop.montecarlo.outcome import Plan
 from spiceloop.montecarlo.summary import Narrowing, Yield
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.corners import Corner
 from spiceloop.spec.evaluate import Evaluator
 from spiceloop.spec.load import load_problem
 from spiceloop.spec.problem import Problem
+from spiceloop.study.events import OnEvent
 from spiceloop.units import parse_spice
 
 __all__ = ["estimate_yield", "find_corners"]
@@ -34,14 +34,16 @@ def estimate_yield(
     *,
     samples: int = 200,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = None,
     mismatch: bool = True,
     process: bool = True,
     corners: Sequence[str] = (),
     precision: float | None = None,
     simulator: str = "ngspice-lib",
+    scheduler: str = "",
     out: str | Path | None = None,
     on_progress: OnProgress = lambda done, wanted: None,
+    on_event: OnEvent = lambda event: None,
     trust_deck: bool = False,
     trust_python: bool = False,
     label: str = "",
@@ -51,17 +53,19 @@ def estimate_yield(
     ``design`` holds free parameters over the problem's start, numbers in SI or texts such as
     ``4u``. Die ``n`` of a ``seed`` is always the same, for every design and corner. ``corners``
     names those at which each die is simulated, default the typical one. With ``precision``, half
-    the width of the interval, the run stops at the first die that makes it so narrow. ``out`` is
+    the width of the interval, the run stops at the first die that makes it so narrow. ``workers``
+    dies are simulated side by side: one by default, or with ``scheduler``, the address of a Dask
+    cluster, as many as it has threads; ``on_event`` hears of its workers. ``out`` is
     a folder for the results: a run that finds its own there goes on with them. Ctrl-C returns what
     there is, with ``interrupted`` set.
 
     Raises `InputError` for a number out of range, `ProblemError` for a problem without statistics,
-    `DesignError`, `SimulationError` where the design fails without deviations, `StudyError` and
-    `StorageError` for the folder.
+    `DesignError`, `SimulationError` where the design fails without deviations, `ClusterError` for
+    the scheduler, `StudyError` and `StorageError` for the folder.
     """
     for what, value, least, most in (
         ("samples", samples, 1, math.inf),
-        ("workers", workers, 1, math.inf),
+        ("workers", 1 if workers is None else workers, 1, math.inf),
         ("seed", seed, 0, _LARGEST_SEED),
         ("precision", 0.0 if precision is None else precision, 0.0, 0.5),
     ):
@@ -87,27 +91,31 @@ def estimate_yield(
     )
     _require_statistics(bench, plan)
     with ExitStack() as stack:
+        crew: Crew
+        if scheduler:
+            crew = ClusterCrew(bench, plan, simulator, workers, scheduler, on_event)
+        else:
+            crew = LocalCrew(bench, plan, simulator, min(workers or 1, samples))
+        stack.callback(crew.dismiss)
         log = None
         if out is not None:
             log = stack.enter_context(Log(Path(out), plan.parts(bench)))
-        evaluators = [
-            stack.enter_context(Evaluator(loaded, simulator, bench=bench))
-            for _ in range(min(workers, samples))
-        ]
-        nominal = {
-            corner.name: evaluators[0].evaluate(plan.design, corners=[corner]).corners[corner.name]
-            for corner in plan.corners
-        }
-        kept = dict(log.outcomes) if log else {}
-        run = _Run(plan, evaluators, log, {n: kept[n] for n in kept if n < samples})
+        with Evaluator(loaded, simulator, bench=bench) as evaluator:
+            nominal = {
+                corner.name: evaluator.evaluate(plan.design, corners=[corner])
+                .corners[corner.name]
+                .metrics
+                for corner in plan.corners
+            }
+        outcomes = {n: die for n, die in log.outcomes.items() if n < samples} if log else {}
         narrowing = Narrowing(loaded, precision)
-        interrupted = run.go(samples, narrowing, on_progress)
-    chosen = sorted(run.outcomes)[: narrowing.enough]
+        interrupted = _run(crew, outcomes, samples, narrowing, log, on_progress)
+    chosen = sorted(outcomes)[: narrowing.enough]
     return Yield(
         loaded,
         plan,
-        {number: run.outcomes[number] for number in chosen},
-        {name: at.metrics for name, at in nominal.items()},
+        {number: outcomes[number] for number in chosen},
+        nominal,
         samples,
         stopped=narrowing.enough is not None and narrowing.enough < samples,
         interrupted=interrupted,
@@ -155,70 +163,28 @@ def _require_statistics(bench: Bench, plan: Plan) -> None:
     )
 
 
-class _Run:
-    """Dies in flight and those that have ended."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        evaluators: Sequence[Evaluator],
-        log: Log | None,
-        outcomes: dict[int, tuple[Outcome, ...]],
-    ) -> None:
-        self.plan = plan
-        self.evaluators = evaluators
-        self.log = log
-        self.outcomes = outcomes
-        self.free: queue.SimpleQueue[Evaluator] = queue.SimpleQueue()
-        for evaluator in evaluators:
-            self.free.put(evaluator)
-
-    def go(self, samples: int, narrowing: Narrowing, on_progress: OnProgress) -> bool:
-        """Evaluate what is missing; return whether it was interrupted."""
-        left = iter([n for n in range(samples) if n not in self.outcomes])
-        on_progress(len(self.outcomes), samples)
-        pool = ThreadPoolExecutor(len(self.evaluators), "spiceloop-die")
-        running: set[Future[tuple[Outcome, ...]]] = set()
-        try:
-            while not narrowing.look(self.outcomes):
-                while len(running) < len(self.evaluators):
-                    number = next(left, None)
-                    if number is None:
-                        break
-                    running.add(pool.submit(self._die, number))
-                if not running:
-                    break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._keep(future.result())
-                on_progress(len(self.outcomes), samples)
-            return False
-        except KeyboardInterrupt:
-            return True
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for evaluator in self.evaluators:
-                evaluator.close()  # ends what still runs, whose outcome is not wanted
-            pool.shutdown(wait=True)
-
-    def _keep(self, die: tuple[Outcome, ...]) -> None:
-        if self.log is not None:
-            self.log.write(die)
-        self.outcomes[die[0].number] = die
-
-    def _die(self, number: int) -> tuple[Outcome, ...]:
-        """Simulate one die at every corner; a corner that fails does not hide the others."""
-        evaluator = self.free.get()
-        try:
-            return tuple(self._at(evaluator, number, corner) for corner in self.plan.corners)
-        finally:
-            self.free.put(evaluator)
-
-    def _at(self, evaluator: Evaluator, number: int, corner: Corner) -> Outcome:
-        found = evaluator.attempt(self.plan.design, [corner], sample=self.plan.sample(number))
-        if found.failure is not None:
-            said = found.failure
-            message = said.message + (f" ({said.line})" if said.line else "")
-            return Outcome(number, corner.name, {}, message, said.kind.value, found.seconds)
-        metrics = found.corners[corner.name].metrics
-        return Outcome(number, corner.name, dict(metrics), seconds=found.seconds)
+def _run(
+    crew: Crew,
+    outcomes: dict[int, Die],
+    samples: int,
+    narrowing: Narrowing,
+    log: Log | None,
+    on_progress: OnProgress,
+) -> bool:
+    """Add the dies that are missing from ``outcomes``; return whether it was interrupted."""
+    left = iter([n for n in range(samples) if n not in outcomes])
+    on_progress(len(outcomes), samples)
+    try:
+        while not narrowing.look(outcomes):
+            while crew.has_room and (number := next(left, None)) is not None:
+                crew.start(number)
+            if not crew.busy:
+                break
+            for die in crew.finished():
+                if log is not None:
+                    log.write(die)
+                outcomes[die[0].number] = die
+            on_progress(len(outcomes), samples)
+    except KeyboardInterrupt:
+        return True
+    return False

@@ -41,6 +41,13 @@ class ClusterChanged:
     threads: int
     remark: str = ""
 
+    @property
+    def text(self) -> str:
+        """In words, ``cluster: 2 workers, 4 threads``."""
+        counts = ((self.workers, "worker"), (self.threads, "thread"))
+        size = "cluster: " + ", ".join(f"{n} {what}{'s' * (n != 1)}" for n, what in counts)
+        return f"{size}; {self.remark}" if self.remark else size
+
 
 Event = Thinking | TrialStarted | TrialFinished | ClusterChanged
 OnEvent = Callable[[Event], None]
