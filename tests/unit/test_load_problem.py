@@ -38,6 +38,22 @@ def test_a_good_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("metric", "scale"),
+    [
+        ("unit: dB, minimum: 60", "linear"),
+        ("unit: deg, minimum: 60, goal: maximize", "linear"),
+        ("unit: dB, minimum: 60, scale: log", "log"),
+        ("unit: W, maximum: 1m", "auto"),
+        ("unit: '%', maximum: 5", "auto"),
+    ],
+)
+def test_decibels_and_degrees_are_linear_unless_the_file_says_so(tmp_path, metric, scale):
+    task = load_problem(write(tmp_path, GOOD + f"  shape: {{{metric}}}\n")).task()
+    scales = {each.metric: each.scale for each in (*task.goals, *task.constraints)}
+    assert scales == {"gain": "auto", "power": "auto", "shape": scale}
+
+
+@pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         (

@@ -27,13 +27,16 @@ from spiceloop.circuit.design_space import DesignSpace, Variable, did_you_mean
 from spiceloop.circuit.pdk.registry import get_process
 from spiceloop.errors import DesignError, ProblemError
 from spiceloop.numbers import Number
-from spiceloop.opt.base import Constraint, Goal, Task
+from spiceloop.opt.base import Constraint, Goal, Scale, Task
 from spiceloop.spec.corners import Condition, Corner, Value, make_corners, mistakes_in
+from spiceloop.units import PLAIN_UNITS
 
 __all__ = ["Metric", "Parameter", "PdkChoice", "Problem", "Testbench"]
 
 
 Numeric = TypeVar("Numeric", float, npt.NDArray[np.float64])
+# Decibels are logarithms already, and angles and degrees Celsius are compared by difference.
+_LINEAR_UNITS = PLAIN_UNITS - {"%", "ppm"}
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
 
 
@@ -119,6 +122,11 @@ class Metric(_Model):
     def bounded(self) -> bool:
         """Whether it is a constraint."""
         return self.minimum is not None or self.maximum is not None
+
+    @property
+    def model_scale(self) -> Scale:
+        """The scale that the optimizer is told: of ``auto``, ``linear`` where the unit decides."""
+        return "linear" if self.scale == "auto" and self.unit in _LINEAR_UNITS else self.scale
 
     def excesses(self, value: Numeric) -> list[Numeric]:
         """How far a value lies beyond each bound, minimum first: relative to it (to 1 for 0)."""
@@ -297,9 +305,11 @@ class Problem(_Model):
 
     def task(self, n_initial: int = 10) -> Task:
         """Return what an optimizer needs to know."""
-        goals = tuple(Goal(n, m.goal == "maximize", m.scale) for n, m in self.objectives.items())
+        goals = tuple(
+            Goal(n, m.goal == "maximize", m.model_scale) for n, m in self.objectives.items()
+        )
         constraints = tuple(
-            Constraint(n, m.minimum, m.maximum, m.scale)
+            Constraint(n, m.minimum, m.maximum, m.model_scale)
             for n, m in self.metrics.items()
             if m.bounded
         )
