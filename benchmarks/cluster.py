@@ -26,7 +26,7 @@ from pathlib import Path
 import psutil
 
 from spiceloop.cli.gallery import examples
-from spiceloop.opt import make_optimizer
+from spiceloop.opt import Budget, make_optimizer
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
 from spiceloop.study.cluster import DaskCrew
@@ -89,7 +89,7 @@ def run(bench: Bench, crew: Callable[[Study], Crew], trials: int) -> tuple[float
         run_study(
             study,
             make_optimizer("sobol"),
-            trials=trials,
+            budget=Budget(trials),
             initial=trials,
             seed=1,
             workers=1,

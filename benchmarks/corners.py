@@ -34,6 +34,7 @@ import numpy as np
 from spiceloop.api import Result, size
 from spiceloop.cli.scoreboard import Scoreboard
 from spiceloop.examples import path
+from spiceloop.opt.base import Budget
 from spiceloop.spec.load import load_problem
 from spiceloop.spec.problem import Problem
 from spiceloop.spec.worst import worst
@@ -78,7 +79,7 @@ def run(way: str, seed: int, trials: int) -> dict[str, Any]:
         problem = problem.model_copy(update={"early_stop": False})
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        kept = {"problem": problem, "trials": trials, "initial": INITIAL, "seed": seed}
+        kept = {"problem": problem, "budget": trials, "initial": INITIAL, "seed": seed}
         if way == "early stop, as recorded":
             with patch("spiceloop.study.record.estimated", lambda problem, trials: {}):
                 result = size(**kept, out=folder)
@@ -99,7 +100,7 @@ def run(way: str, seed: int, trials: int) -> dict[str, Any]:
 
 
 def figures(result: Result, trials: int) -> dict[str, Any]:
-    board = Scoreboard(result.problem, result.problem.task(INITIAL), trials)
+    board = Scoreboard(result.problem, result.problem.task(INITIAL), Budget(trials))
     for trial in result.trials:
         board.add(trial)
     done = result.trials

@@ -80,7 +80,7 @@ def run_all(optimizer: str, options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as out:
             result = size(
                 problem,
-                trials=options.trials,
+                budget=options.trials,
                 initial=options.initial,
                 workers=options.workers,
                 seed=seed,

@@ -5,7 +5,7 @@
     import spiceloop
 
     problem = spiceloop.load_problem("problem.yaml")
-    result = spiceloop.size(problem, trials=35, seed=0, out="runs/first")
+    result = spiceloop.size(problem, budget=35, seed=0, out="runs/first")
     print(result.pareto)
     result.report()
 """
@@ -15,14 +15,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spiceloop.errors import DesignError, SimulationError, StorageError, StudyError
+from spiceloop.opt.base import Budget
 from spiceloop.sim import make_simulator
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.evaluate import Evaluation, Evaluator
 from spiceloop.spec.load import load_problem
 from spiceloop.spec.problem import Problem
+from spiceloop.study.budget import BudgetLike, initial_trials, parse_budget
 from spiceloop.study.choose import Choice, choose, pareto_trials
 from spiceloop.study.command import size_command
 from spiceloop.study.crew import Crew, LocalCrew
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from spiceloop.opt.base import Optimizer
-    from spiceloop.report.view import StudyView
+    from spiceloop.opt.convergence import Convergence
+    from spiceloop.report.view import Simulate, StudyView
 
 __all__ = ["Result", "load_problem", "open_study", "resume", "simulate", "size", "study_url"]
 
@@ -85,6 +88,13 @@ class Result:
         """The trial that `spiceloop.study.choose` picks; None if none finished."""
         return self.choice.trial if self.choice else None
 
+    @property
+    def convergence(self) -> Convergence | None:
+        """Whether the front has stopped growing, with the evidence; None for a short study."""
+        from spiceloop.opt.convergence import convergence
+
+        return convergence(self.problem.task(self.study.settings.initial), self.study.history())
+
     def report(self, out: str | Path | None = None, *, trial: int | None = None) -> Path:
         """Write the report into ``out`` and return its HTML file; ``trial`` is shown as chosen.
 
@@ -95,8 +105,17 @@ class Result:
         with Evaluator(
             self.problem, self.study.settings.simulator, bench=self.study.bench
         ) as evaluator:
-            view = self._view(evaluator, trial)
+            view = self._view(trial, evaluator.simulate)
             return write_report(view, _folder(Path(out) if out is not None else self.out))
+
+    def explain(self, *, trial: int | None = None) -> dict[str, Any]:
+        """What the model says of the study, as plain values: see ``docs/explanations.md``.
+
+        Raises `StudyError` for a ``trial`` that has no metrics.
+        """
+        from spiceloop.report.explain.document import document
+
+        return document(self._view(trial).explained)
 
     def write_netlists(self, out: str | Path, *, trial: int | None = None) -> list[Path]:
         """Write the sized netlists of a trial, default the chosen one, and return their paths.
@@ -115,7 +134,7 @@ class Result:
             "versions": ", ".join(f"{k} {v}" for k, v in settings.versions.items()),
         }
 
-    def _view(self, evaluator: Evaluator, trial: int | None) -> StudyView:
+    def _view(self, trial: int | None, simulate: Simulate | None = None) -> StudyView:
         from spiceloop.report.view import StudyView
 
         settings = self.study.settings
@@ -134,48 +153,52 @@ class Result:
             netlists=sized_netlists(self.study.bench, picked.trial, self._notes())
             if picked
             else {},
-            simulate=evaluator.simulate,
+            simulate=simulate,
             command=size_command(self.study),
             changes=self.study.changes,
             problem_file=settings.problem_file,
+            workers=settings.workers,
         )
 
 
 def size(
     problem: Problem | str | Path,
     *,
-    trials: int = 35,
-    initial: int = 10,
+    budget: BudgetLike = 35,
+    initial: int | None = None,
     batch: int = 1,
     workers: int | None = None,
     seed: int = 0,
-    optimizer: str = "ehvi",
+    optimizer: str = "auto",
     simulator: str = "ngspice-lib",
     scheduler: str = "",
     out: str | Path | None = None,
     study: str | None = None,
     name: str = "",
     on_event: OnEvent = lambda event: None,
-    timeout: float | None = None,
+    stop_when_converged: bool = False,
     trust_deck: bool = False,
     trust_python: bool = False,
 ) -> Result:
     """Size a problem, given or read from its file, in a new study, and return the result.
 
-    ``trials`` designs are simulated besides the problem's start, the first ``initial`` of them
-    quasi-random. ``workers`` of them run side by side: one by default, or with ``scheduler``, the
-    address of a Dask cluster, as many as it has threads. ``out`` is the folder of study and report,
-    default ``runs/NAME``; ``study`` a storage URL in place of the file ``out/study.db``, and
-    ``name`` its name there, default the problem's. ``timeout`` in seconds ends the whole run.
-    With one worker the same ``seed`` gives the same designs. Ctrl-C returns what there is, with
-    ``ending`` interrupted; `resume` goes on. What ``trust_deck`` and ``trust_python`` allow is told
-    in ``docs/safety.md``.
+    ``budget`` is how many designs are simulated besides the problem's start, a time such as
+    ``"60s"``, or both, ``(200, "60s")``: whichever comes first. The first ``initial`` of them, 10
+    by default, are quasi-random. ``stop_when_converged`` may end the run earlier, see
+    `spiceloop.opt.convergence`. ``workers`` of them run side by side: one by default, or with
+    ``scheduler``, the address of a Dask cluster, as many as it has threads. ``out`` is the folder
+    of study and report, default ``runs/NAME``; ``study`` a storage URL in place of the file
+    ``out/study.db``, and ``name`` its name there, default the problem's. With one worker the same
+    ``seed`` gives the same designs; with a budget of time they depend on measured times too. Ctrl-C
+    returns what there is, with ``ending`` interrupted; `resume` goes on. What ``trust_deck`` and
+    ``trust_python`` allow is told in ``docs/safety.md``.
 
     Raises `ProblemError`, `DeckError`, `StudyError` for a study that exists, `SetupError`,
     `ClusterError`, `StorageError`.
     """
     from spiceloop.opt import make_optimizer
 
+    limits = parse_budget(budget)
     loaded = _loaded(problem, trust_python)
     bench = Bench.load(loaded, trust=trust_deck)
     method = make_optimizer(optimizer)  # after the files: loading torch takes seconds
@@ -187,8 +210,10 @@ def size(
     settings = Settings(
         seed=seed,
         optimizer=optimizer,
-        trials=trials,
-        initial=initial,
+        trials=limits.trials,
+        seconds=limits.seconds,
+        stop_when_converged=stop_when_converged,
+        initial=initial_trials(limits) if initial is None else initial,
         batch=batch,
         workers=workers or 1,
         simulator=simulator,
@@ -196,7 +221,7 @@ def size(
         versions=_versions(loaded, simulator),
     )
     kept = Study.create(bench, study or default_url(folder), settings, name=name)
-    return _continue(kept, method, folder, trials, workers, scheduler, on_event, timeout)
+    return _continue(kept, method, folder, limits, workers, scheduler, on_event)
 
 
 def resume(
@@ -204,17 +229,17 @@ def resume(
     *,
     problem: Problem | str | Path | None = None,
     name: str = "",
-    trials: int | None = None,
+    budget: BudgetLike | None = None,
     workers: int | None = None,
     scheduler: str = "",
     out: str | Path | None = None,
     on_event: OnEvent = lambda event: None,
-    timeout: float | None = None,
     trust_deck: bool = False,
     trust_python: bool = False,
 ) -> Result:
-    """Go on with a study that was interrupted, killed, or shall get more ``trials``.
+    """Go on with a study that was interrupted, killed, or shall get a larger ``budget``.
 
+    What earlier runs used counts: trials, and seconds of running, not those in between.
     ``where`` is its folder, its file, or its URL; ``name`` is needed where several studies share a
     storage; ``problem`` only where the problem file has moved. Seed, optimizer and batch are the
     study's own; ``workers`` too, but with a ``scheduler`` it is every thread of the cluster. Raises
@@ -236,11 +261,10 @@ def resume(
         opened.study,
         make_optimizer(settings.optimizer),
         opened.out,
-        settings.trials if trials is None else trials,
+        settings.budget if budget is None else parse_budget(budget),
         settings.workers if workers is None and not scheduler else workers,
         scheduler,
         on_event,
-        timeout,
     )
 
 
@@ -340,11 +364,10 @@ def _continue(
     study: Study,
     optimizer: Optimizer,
     folder: Path,
-    trials: int,
+    budget: Budget,
     workers: int | None,
     scheduler: str,
     on_event: OnEvent,
-    timeout: float | None,
 ) -> Result:
     def on_cluster(study: Study) -> Crew:
         from spiceloop.study.cluster import DaskCrew
@@ -355,7 +378,7 @@ def _continue(
     ending = run_study(
         study,
         optimizer,
-        trials=trials,
+        budget=budget,
         initial=settings.initial,
         seed=settings.seed,
         batch=settings.batch,
@@ -363,7 +386,7 @@ def _continue(
         simulator=settings.simulator,
         crew=on_cluster if scheduler else LocalCrew,
         on_event=on_event,
-        timeout=timeout,
+        stop_when_converged=settings.stop_when_converged,
     )
     return Result(study, folder, ending)
 

@@ -11,7 +11,7 @@ import sys
 
 def main(problem: str, url: str, optimizer: str, trials: str, initial: str, workers: str) -> None:
     from spiceloop.errors import StudyError
-    from spiceloop.opt import make_optimizer
+    from spiceloop.opt import Budget, make_optimizer
     from spiceloop.spec.bench import Bench
     from spiceloop.spec.load import load_problem
     from spiceloop.study.events import TrialFinished
@@ -31,7 +31,7 @@ def main(problem: str, url: str, optimizer: str, trials: str, initial: str, work
     ending = run_study(
         study,
         make_optimizer(optimizer),
-        trials=int(trials),
+        budget=Budget(int(trials)),
         initial=int(initial),
         workers=int(workers),
         seed=3,

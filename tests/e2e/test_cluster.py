@@ -109,7 +109,7 @@ class Listener:
 @pytest.mark.slow
 def test_one_slot_gives_the_very_trials_of_a_local_run(cluster, tmp_path):
     cluster.add_worker()
-    settings = {"trials": 7, "initial": 4, "seed": 5, "optimizer": "tpe"}
+    settings = {"budget": 7, "initial": 4, "seed": 5, "optimizer": "tpe"}
     heard = Listener()
     there = spiceloop.size(
         RC, **settings, scheduler=cluster.address, out=tmp_path / "there", on_event=heard
@@ -135,7 +135,7 @@ def test_two_workers_one_killed_every_trial_is_finished_exactly_once(cluster, tm
     heard = Listener(4, kill)
     result = spiceloop.size(
         problem,
-        trials=14,
+        budget=14,
         optimizer="sobol",
         scheduler=cluster.address,
         out=tmp_path / "run",
@@ -160,7 +160,7 @@ def test_a_worker_that_joins_is_used(cluster, tmp_path):
     later.start()
     result = spiceloop.size(
         problem,
-        trials=12,
+        budget=12,
         optimizer="sobol",
         scheduler=cluster.address,
         out=tmp_path / "run",
@@ -181,7 +181,7 @@ def test_a_killed_client_leaves_no_simulation_and_its_study_is_resumed(cluster, 
     out = tmp_path / "run"
     command = [str(Path(sys.executable).with_name("spiceloop"))]
     endless = slow_problem(tmp_path / "slow", times=10**9, timeout=250)
-    options = ["--optimizer", "sobol", "--trials", "5", "--scheduler", cluster.address]
+    options = ["--optimizer", "sobol", "--budget", "5", "--scheduler", cluster.address]
     client = subprocess.Popen(
         [*command, "size", str(endless), *options, "--out", str(out), "--no-report"],
         stderr=subprocess.DEVNULL,
@@ -217,7 +217,7 @@ def test_ctrl_c_ends_the_simulations_on_the_cluster(cluster, tmp_path):
     try:
         result = spiceloop.size(
             problem,
-            trials=3,
+            budget=3,
             initial=3,
             optimizer="sobol",
             scheduler=cluster.address,
@@ -240,7 +240,7 @@ def test_a_lost_scheduler_ends_the_run_and_a_new_one_lets_it_go_on(cluster, tmp_
     with pytest.raises(ClusterError, match=r"was lost(.|\n)*Finished trials are kept") as caught:
         spiceloop.size(
             problem,
-            trials=8,
+            budget=8,
             optimizer="sobol",
             scheduler=cluster.address,
             out=out,
@@ -277,7 +277,7 @@ def test_a_design_that_kills_workers_is_given_up_and_the_others_go_on(cluster, t
     )
     cluster.add_worker(nanny=True)  # the nanny starts the worker again
     result = spiceloop.size(
-        problem, trials=2, optimizer="sobol", scheduler=cluster.address, out=tmp_path / "run",
+        problem, budget=2, optimizer="sobol", scheduler=cluster.address, out=tmp_path / "run",
     )  # fmt: skip
     first, *others = result.trials
     assert first.state is TrialState.FAILED
@@ -316,7 +316,7 @@ def test_workers_need_none_of_the_problem_s_files(cluster, tmp_path):
     run_study(
         study,
         make_optimizer("sobol"),
-        trials=6,
+        budget=6,
         initial=6,
         seed=1,
         crew=lambda study: Mover(study, cluster.address),
@@ -340,7 +340,7 @@ def test_a_worker_with_another_version_is_not_used(cluster, tmp_path):
     wait_for_workers(cluster, 1)
     with pytest.raises(ClusterError) as caught:
         spiceloop.size(
-            RC, trials=2, optimizer="sobol", scheduler=cluster.address, out=tmp_path / "no"
+            RC, budget=2, optimizer="sobol", scheduler=cluster.address, out=tmp_path / "no"
         )
     assert "no worker of the cluster" in str(caught.value)
     assert "spiceloop is 0.0.1 on this worker and 0." in str(caught.value)
@@ -370,7 +370,7 @@ def test_a_wrong_address_says_so_and_leaves_no_study(address, reason, tmp_path, 
         free.bind(("127.0.0.1", 0))
         given = address.format(free=free.getsockname()[1])
     with pytest.raises(ClusterError) as caught:
-        spiceloop.size(RC, trials=1, optimizer="sobol", scheduler=given, out=tmp_path / "run")
+        spiceloop.size(RC, budget=1, optimizer="sobol", scheduler=given, out=tmp_path / "run")
     message = str(caught.value)
     assert message.startswith(f"no Dask scheduler answers at {given}: ")
     assert reason in message

@@ -22,7 +22,7 @@ def problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_amplifier_is_sized(problem: Path, tmp_path: Path) -> None:
-    result = spiceloop.size(problem, trials=24, initial=24, optimizer="sobol", seed=1, out=tmp_path)
+    result = spiceloop.size(problem, budget=24, initial=24, optimizer="sobol", seed=1, out=tmp_path)
     start, *others = result.frame.to_dict("records")
     assert result.chosen.feasible
     assert result.chosen.metrics["gain"] > 30

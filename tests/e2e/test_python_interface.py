@@ -22,7 +22,7 @@ def problem(tmp_path: Path) -> Path:
 def test_five_lines_size_a_circuit(problem, tmp_path):
     loaded = spiceloop.load_problem(problem)
     result = spiceloop.size(
-        loaded, trials=6, initial=6, optimizer="sobol", seed=4, out=tmp_path / "x"
+        loaded, budget=6, initial=6, optimizer="sobol", seed=4, out=tmp_path / "x"
     )
     assert result.ending == "budget"
     assert len(result.frame) == 7
@@ -32,7 +32,7 @@ def test_five_lines_size_a_circuit(problem, tmp_path):
     (netlist,) = result.write_netlists(tmp_path / "sized")
     assert f"trial {result.chosen.number}" in netlist.read_text()
 
-    more = spiceloop.resume(tmp_path / "x", trials=8)
+    more = spiceloop.resume(tmp_path / "x", budget=8)
     assert more.trials[:7] == result.trials
     assert len(more.trials) == 9
     again = spiceloop.open_study(f"sqlite:///{tmp_path / 'x' / 'study.db'}")
@@ -43,15 +43,15 @@ def test_five_lines_size_a_circuit(problem, tmp_path):
 
 
 def test_a_study_alone_finds_its_problem_until_that_moves(problem, tmp_path):
-    spiceloop.size(problem, trials=1, initial=1, optimizer="sobol", out=tmp_path / "x")
+    spiceloop.size(problem, budget=1, initial=1, optimizer="sobol", out=tmp_path / "x")
     moved = problem.parent.rename(tmp_path / "moved") / "problem.yaml"
     with pytest.raises(spiceloop.StudyError, match="is not there"):
         spiceloop.open_study(tmp_path / "x")
-    assert len(spiceloop.resume(tmp_path / "x", problem=moved, trials=2).trials) == 3
+    assert len(spiceloop.resume(tmp_path / "x", problem=moved, budget=2).trials) == 3
     deck = moved.with_name("rc.spice")
     deck.write_text(deck.read_text().replace("50u", "70u"))
     with pytest.raises(spiceloop.StudyError, match=r"rc\.spice of testbench step has changed"):
-        spiceloop.resume(tmp_path / "x", problem=moved, trials=3)
+        spiceloop.resume(tmp_path / "x", problem=moved, budget=3)
 
 
 def test_one_simulation_by_names_and_human_numbers(problem):

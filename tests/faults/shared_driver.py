@@ -16,7 +16,7 @@ DATA = Path(__file__).parents[1] / "data" / "rc_study"
 
 
 def main(url: str, trials: str, workers: str, log: str) -> None:
-    from spiceloop.opt import make_optimizer
+    from spiceloop.opt import Budget, make_optimizer
     from spiceloop.sim import NgspiceLib
     from spiceloop.spec.bench import Bench
     from spiceloop.spec.load import load_problem
@@ -37,7 +37,7 @@ def main(url: str, trials: str, workers: str, log: str) -> None:
     ending = run_study(
         study,
         make_optimizer("sobol"),
-        trials=int(trials),
+        budget=Budget(int(trials)),
         initial=int(trials),
         workers=int(workers),
         seed=3,

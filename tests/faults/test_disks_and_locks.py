@@ -18,6 +18,7 @@ import pytest
 
 from spiceloop.errors import SetupError, StorageError
 from spiceloop.opt import make_optimizer
+from spiceloop.opt.base import Budget
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
 from spiceloop.study.loop import Ending, run_study
@@ -107,7 +108,7 @@ def test_no_room_for_a_journal_cuts_nothing_that_was_kept(bench, small_disk):
     filler.unlink()
     again = Study.open(url, bench=bench)
     assert again.trials[: len(known)] == tuple(known)
-    ending = run_study(again, make_optimizer("sobol"), trials=4, initial=4, seed=3)
+    ending = run_study(again, make_optimizer("sobol"), budget=Budget(4), initial=4, seed=3)
     assert ending is Ending.BUDGET
     assert all(t.state is TrialState.DONE for t in Study.open(url, bench=bench).trials)
 
@@ -137,7 +138,9 @@ def test_sqlite_locked_for_a_moment_is_waited_for(bench, tmp_path):
             holders[-1].join()
             holders.append(hold(tmp_path / "study.db", 0.5))
 
-    ending = run_study(study, make_optimizer("sobol"), trials=3, initial=3, seed=3, on_event=again)
+    ending = run_study(
+        study, make_optimizer("sobol"), budget=Budget(3), initial=3, seed=3, on_event=again
+    )
     for thread in holders:
         thread.join()
     assert ending is Ending.BUDGET
@@ -155,12 +158,14 @@ def test_sqlite_locked_for_long_ends_the_run_and_loses_nothing(bench, tmp_path, 
             holders.append(hold(tmp_path / "study.db", 4.0))
 
     with pytest.raises(StorageError, match="another process held it") as caught:
-        run_study(study, make_optimizer("sobol"), trials=6, initial=6, seed=3, on_event=lock)
+        run_study(
+            study, make_optimizer("sobol"), budget=Budget(6), initial=6, seed=3, on_event=lock
+        )
     assert "end that process, then `spiceloop resume`" in str(caught.value)
     holders[0].join()
     again = Study.open(url, bench=bench)
     assert [t.state for t in again.trials[:2]] == 2 * [TrialState.DONE]
-    ending = run_study(again, make_optimizer("sobol"), trials=6, initial=6, seed=3)
+    ending = run_study(again, make_optimizer("sobol"), budget=Budget(6), initial=6, seed=3)
     assert ending is Ending.BUDGET
     assert [t.number for t in again.trials] == list(range(7))
 

@@ -14,6 +14,7 @@ import pytest
 
 from spiceloop.errors import StorageError
 from spiceloop.opt import make_optimizer
+from spiceloop.opt.base import Budget
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
 from spiceloop.study import owner
@@ -87,7 +88,7 @@ class Team:
 def expected_designs(bench: Bench, tmp_path: Path, trials: int) -> list[dict[str, float]]:
     """What one process would have asked for: Sobol points depend on nothing but their number."""
     study = Study.create(bench, f"sqlite:///{tmp_path / 'alone.db'}", Settings())
-    run_study(study, make_optimizer("sobol"), trials=trials, initial=trials, seed=3)
+    run_study(study, make_optimizer("sobol"), budget=Budget(trials), initial=trials, seed=3)
     return [dict(t.design) for t in study.trials]
 
 
@@ -163,12 +164,12 @@ def two_runs(bench: Bench, url: str) -> tuple[Study, Study]:
 def test_a_trial_is_begun_only_by_who_knows_all_before_it(bench, url):
     one, two = two_runs(bench, url)
     before = two.n_begun
-    assert one.begin_next(0, A, Origin.START).number == 0
-    assert two.begin_next(before, A, Origin.START) is None
+    assert one.begin_next(0, [A], Origin.START)[0].number == 0
+    assert two.begin_next(before, [A], Origin.START) is None
     two.reload()
     assert [dict(d) for d in (t.design for t in two.trials)] == [A]
     assert two.history().pending.shape == (1, 2)
-    assert two.begin_next(two.n_begun, {**A, "r": 3e3}, Origin.INITIAL).number == 1
+    assert two.begin_next(two.n_begun, [{**A, "r": 3e3}], Origin.INITIAL)[0].number == 1
 
 
 def test_what_another_process_finished_is_told_once(bench, url):
@@ -241,7 +242,9 @@ def test_a_run_waits_for_the_others_and_takes_over_what_they_leave(bench, url):
         if len(seen) == 5:
             owner.forget(one._mark)
 
-    ending = run_study(two, make_optimizer("sobol"), trials=3, initial=3, seed=3, on_event=watch)
+    ending = run_study(
+        two, make_optimizer("sobol"), budget=Budget(3), initial=3, seed=3, on_event=watch
+    )
     assert ending is Ending.BUDGET
     assert [t.state for t in two.trials] == 4 * [TrialState.DONE]
     assert any(getattr(e, "again", False) for e in seen)
@@ -266,7 +269,7 @@ def test_a_server_that_is_restarted_ends_the_run_and_loses_nothing(
     study = Study.open(url, bench=bench)
     kept = [t for t in study.trials if t.state is TrialState.DONE]
     assert len(kept) >= 2
-    ending = run_study(study, make_optimizer("sobol"), trials=12, initial=12, seed=3)
+    ending = run_study(study, make_optimizer("sobol"), budget=Budget(12), initial=12, seed=3)
     assert ending is Ending.BUDGET
     assert study.trials[: len(kept)] == tuple(kept)
     assert [dict(t.design) for t in study.trials] == expected_designs(bench, tmp_path, 12)

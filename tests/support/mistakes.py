@@ -83,7 +83,7 @@ class Mistake:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-_SIZE = "size problem.yaml --optimizer sobol --trials 2 --out run --no-report"
+_SIZE = "size problem.yaml --optimizer sobol --budget 2 --out run --no-report"
 
 MISTAKES = (
     # the command line

@@ -135,7 +135,7 @@ def test_the_python_interface_asks_for_trust(folder):
     assert not (folder / "ran").exists()
     assert spiceloop.simulate(file, trust_python=True).metrics["v"] == 1
     assert (folder / "ran").exists()
-    spiceloop.size(file, trials=1, initial=1, optimizer="sobol", out=out, trust_python=True)
+    spiceloop.size(file, budget=1, initial=1, optimizer="sobol", out=out, trust_python=True)
     for call in (spiceloop.open_study, spiceloop.resume):
         with pytest.raises(UntrustedPythonError):
             call(out)

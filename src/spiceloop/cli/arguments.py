@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spiceloop.spec.problem import Problem
 
 __all__ = [
+    "BudgetOption",
     "JsonOption",
     "NameOption",
     "NoReportOption",
@@ -71,6 +72,16 @@ ProblemArgument = Annotated[
         metavar="PROBLEM",
         help="A problem file, a folder that holds problem.yaml, or a built-in example's name.",
         show_default=False,
+    ),
+]
+BudgetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget",
+        metavar="N|TIME",
+        help="Simulated designs besides the start (35), a time (60s, 2min, 1h); or both, given "
+        "twice.",
+        show_default="35, or as started",
     ),
 ]
 SimulatorOption = Annotated[

@@ -58,8 +58,8 @@ class Outcome:
             self._tables(page)
         if interrupted:
             note(
-                f"spiceloop: interrupted; {self.board.ended} of {self.board.total} trials are "
-                f"kept. Go on with:\n  {self._resume()}"
+                f"spiceloop: interrupted; {self.board.ended} trials are kept. Go on with:\n"
+                f"  {self._resume()}"
             )
             return INTERRUPTED
         if self.result.chosen is None:
@@ -89,7 +89,7 @@ class Outcome:
             said = board.start_failure
             print_text(f"the start could not be simulated: {said.kind}: {said.message}")
         parts = (
-            f"trials: {board.ended} of {board.total}",
+            f"used: {board.used_text()}",
             board.spec_text(),
             f"failed: {failures or 'none'}",
             board.simulation_text(),
@@ -109,7 +109,7 @@ class Outcome:
             "out": result.out,
             "ending": result.ending,
             "trials": {
-                "budget": board.total,
+                "budget": board.budget.trials,
                 "ended": board.ended,
                 "feasible": board.feasible,
                 "failed": dict(board.failures),
@@ -118,7 +118,12 @@ class Outcome:
             "chosen": self._chosen(result.choice),
             "pareto": [t.number for t in pareto_trials(result.problem, result.trials)],
             "hypervolume": board.hypervolume(),
-            "seconds": {"thinking": board.thinking_s, "simulating": board.simulation_s},
+            "seconds": {
+                "budget": board.budget.seconds,
+                "used": board.clock_s,
+                "thinking": board.thinking_s,
+                "simulating": board.simulation_s,
+            },
             "simulations": {"run": board.simulations, "saved": board.saved}
             if len(result.problem.corners) > 1
             else None,

@@ -17,7 +17,7 @@ from spiceloop.cli.console import console, note
 from spiceloop.cli.scoreboard import Scoreboard
 from spiceloop.report.axes import shown
 from spiceloop.report.compare import change
-from spiceloop.study.events import ClusterChanged, Event, Thinking, TrialFinished
+from spiceloop.study.events import Chosen, ClusterChanged, Event, Thinking, TrialFinished
 from spiceloop.study.trial import Trial
 
 __all__ = ["Progress"]
@@ -35,9 +35,10 @@ class Progress:
         self.board = board
         self._began = time.monotonic()
         self._first_event: float | None = None
-        self._ended_before = board.ended
+        self._share_before = board.used_share
         self._doing = "loading models and optimizer"
         self._last_failure = ""
+        self._chosen = ""
         self._running = 0
         self._cluster: ClusterChanged | None = None
         self._live: Live | None = None
@@ -71,6 +72,10 @@ class Progress:
             self._first_event = time.monotonic()
         if isinstance(event, Thinking):
             self._doing = "thinking"
+        elif isinstance(event, Chosen):
+            self._chosen = f"{event.choice.method}: {event.choice.reason}"
+            if self._live is None:
+                note(self._chosen)
         elif isinstance(event, ClusterChanged):
             self._cluster = event
             if self._live is None or event.remark:
@@ -92,7 +97,7 @@ class Progress:
 
     def _line(self, trial: Trial) -> str:
         """One finished trial as one line of a log."""
-        head = f"[{self.board.ended}/{self.board.total}] trial {trial.number} {trial.origin}"
+        head = f"[{self.board.used_text()}] trial {trial.number} {trial.origin}"
         if trial.failure is not None:
             said = f" (ngspice said: {trial.failure.line})" if trial.failure.line else ""
             at = f" at corner {trial.failure.corner}" if trial.plan else ""
@@ -121,8 +126,8 @@ class Progress:
         head = Table.grid(padding=(0, 1))
         head.add_row(
             Text(board.problem.name, style="bold"),
-            ProgressBar(total=max(board.total, 1), completed=board.ended, width=_BAR),
-            f"{board.ended}/{board.total}",
+            ProgressBar(total=1.0, completed=board.used_share, width=_BAR),
+            board.used_text(),
             self._times(),
             Text(self._doing, style="dim"),
         )
@@ -131,16 +136,19 @@ class Progress:
             running = max(self._running, 0)
             plural = "s" * (running != 1)
             parts.append(Text(f"{self._cluster.text}; {running} simulation{plural} in flight"))
+        if self._chosen:
+            parts.append(Text(self._chosen))
         if self._last_failure:
             parts.append(Text(f"last failure: {self._last_failure}", style="yellow"))
         return Group(*parts)
 
     def _times(self) -> str:
         now = time.monotonic()
-        done = self.board.ended - self._ended_before
+        share = self.board.used_share
+        done = share - self._share_before
         text = _clock(now - self._began)
-        if done and self._first_event is not None:
-            left = (now - self._first_event) / done * max(self.board.total - self.board.ended, 0)
+        if done > 0 and self._first_event is not None:
+            left = (now - self._first_event) / done * (1.0 - share)
             text += f", about {_clock(left)} left"
         return text
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spiceloop.cli.arguments import (
+    BudgetOption,
     JsonOption,
     NameOption,
     NoReportOption,
@@ -31,10 +32,7 @@ def resume(
     name: NameOption = "",
     out: OutOption = None,
     problem: ProblemOption = None,
-    trials: Annotated[
-        int | None,
-        typer.Option(help="Trials in all, the finished ones included.", show_default="as started"),
-    ] = None,
+    budget: BudgetOption = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -49,9 +47,13 @@ def resume(
     no_report: NoReportOption = False,
     json: JsonOption = False,
 ) -> int:
-    """Go on with a study; finished trials are kept, none is simulated again."""
-    if trials is not None:
-        at_least("--trials", trials, 1)
+    """Go on with a study; finished trials are kept, none is simulated again.
+
+    What was used before counts towards the budget.
+    """
+    from spiceloop.study.budget import parse_budget
+
+    limits = parse_budget(budget) if budget else None
     if workers is not None:
         at_least("--workers", workers, 1)
 
@@ -73,8 +75,8 @@ def resume(
     )
     settings = opened.study.settings
     loaded = with_timeout(opened.problem, timeout)
-    budget = settings.trials if trials is None else trials
-    board = Scoreboard(loaded, loaded.task(settings.initial), budget)
+    limits = limits or settings.budget
+    board = Scoreboard(loaded, loaded.task(settings.initial), limits)
     for trial in opened.trials:
         board.add(trial)
     with Progress(board) as progress:
@@ -82,7 +84,7 @@ def resume(
             opened.study.url,
             problem=loaded,
             name=opened.study.name,
-            trials=budget,
+            budget=limits,
             workers=workers,
             scheduler=scheduler,
             out=opened.out,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spiceloop.study.trial import Failure, Origin, Trial, TrialState
 
 if TYPE_CHECKING:
-    from spiceloop.opt.base import Task
+    from spiceloop.opt.base import Budget, Task
     from spiceloop.spec.problem import Problem
 
 __all__ = ["Scoreboard"]
@@ -17,16 +17,21 @@ __all__ = ["Scoreboard"]
 
 @dataclass
 class Scoreboard:
-    """Ended trials of one study. ``total`` is the budget, the start design not counted."""
+    """Ended trials of one study, which may use ``budget``; the start design is not counted."""
 
     problem: Problem
     task: Task
-    total: int
+    budget: Budget
     trials: dict[int, Trial] = field(default_factory=dict)
+    clock_s: float = 0.0  # of the study, at the newest trial
+    _ended: int = 0
 
     def add(self, trial: Trial) -> None:
         """Count an ended trial; one that is added again replaces itself."""
         if trial.state is not TrialState.RUNNING:
+            new = trial.number not in self.trials
+            self._ended += new and trial.origin is not Origin.START
+            self.clock_s = max(self.clock_s, trial.clock_s)
             self.trials[trial.number] = trial
 
     @property
@@ -38,7 +43,23 @@ class Scoreboard:
     @property
     def ended(self) -> int:
         """Trials of the budget that are done or failed."""
-        return sum(t.origin is not Origin.START for t in self.trials.values())
+        return self._ended
+
+    @property
+    def used_share(self) -> float:
+        """Share of the budget that is used up, 0 to 1."""
+        trials, seconds = self.budget.trials, self.budget.seconds
+        shares = (
+            self.ended / max(trials, 1) if trials is not None else 0.0,
+            self.clock_s / seconds if seconds else 0.0,
+        )
+        return min(max(shares), 1.0)
+
+    def used_text(self) -> str:
+        """Say how much of the budget is used up: ``12/35``, ``310, 12/60 s``."""
+        trials, seconds = self.budget.trials, self.budget.seconds
+        text = f"{self.ended}" if trials is None else f"{self.ended}/{trials}"
+        return text if seconds is None else f"{text}, {self.clock_s:.0f}/{seconds:g} s"
 
     @property
     def feasible(self) -> int:

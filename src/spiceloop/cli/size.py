@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spiceloop.cli.arguments import (
+    BudgetOption,
     JsonOption,
     NoReportOption,
     ProblemArgument,
@@ -27,16 +28,16 @@ from spiceloop.errors import InputError
 
 __all__ = ["size"]
 
-_INITIAL = 10
+_BUDGET = 35
 
 
 def size(
     problem: ProblemArgument,
-    trials: Annotated[int, typer.Option(help="Simulated designs besides the start.")] = 35,
+    budget: BudgetOption = None,
     initial: Annotated[
         int | None,
         typer.Option(
-            help="How many of them are quasi-random.", show_default=f"{_INITIAL}, or all trials"
+            help="How many of them are quasi-random.", show_default="10, or the whole budget"
         ),
     ] = None,
     batch: Annotated[int, typer.Option(help="Designs the optimizer proposes at once.")] = 1,
@@ -48,8 +49,18 @@ def size(
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same designs (with one worker).")] = 0,
     optimizer: Annotated[
-        str, typer.Option(help="How designs are proposed: ehvi, sobol, gpsampler, tpe or nsga2.")
-    ] = "ehvi",
+        str,
+        typer.Option(
+            help="How designs are proposed: auto, ehvi, population, sobol, gpsampler, tpe or nsga2."
+        ),
+    ] = "auto",
+    stop_when_converged: Annotated[
+        bool,
+        typer.Option(
+            "--stop-when-converged",
+            help="End when half of the trials have added less than 1 % of hypervolume.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -74,17 +85,19 @@ def size(
     json: JsonOption = False,
 ) -> int:
     """Find better designs of a circuit by simulation; Ctrl-C leaves a study to be resumed."""
-    at_least("--trials", trials, 1)
+    from spiceloop.study.budget import initial_trials, parse_budget
+
+    limits = parse_budget(budget or [str(_BUDGET)])
     at_least("--batch", batch, 1)
     if workers is not None:
         at_least("--workers", workers, 1)
     at_least("--seed", seed, 0)
     if initial is None:
-        initial = min(_INITIAL, trials)
+        initial = initial_trials(limits)
     at_least("--initial", initial, 1)
-    if initial > trials:
+    if limits.trials is not None and initial > limits.trials:
         raise InputError(
-            f"--initial {initial}: there are only {trials} trials; expected at most that"
+            f"--initial {initial}: the budget is {limits.trials} trials; expected at most that"
         )
     _check_optimizer(optimizer)
 
@@ -95,11 +108,11 @@ def size(
     from spiceloop.spec.load import load_problem
 
     loaded = with_timeout(load_problem(find_problem(problem), trust_python=trust_python), timeout)
-    board = Scoreboard(loaded, loaded.task(initial), trials)
+    board = Scoreboard(loaded, loaded.task(initial), limits)
     with Progress(board) as progress:
         result = api.size(
             loaded,
-            trials=trials,
+            budget=limits,
             initial=initial,
             batch=batch,
             workers=workers,
@@ -111,6 +124,7 @@ def size(
             study=study,
             name=name,
             on_event=progress.on_event,
+            stop_when_converged=stop_when_converged,
             trust_deck=trust_deck,
         )
     again = again_options(timeout, trust_deck, scheduler, trust_python)

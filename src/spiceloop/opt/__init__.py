@@ -1,7 +1,9 @@
 """Optimizers: which designs to simulate next. `base` says what one is; one method a file.
 
 ========== ======================================================================================
-ehvi       expected hypervolume improvement on Gaussian processes: the main method
+auto       ehvi and population, as what simulating and thinking cost has room for them
+ehvi       expected hypervolume improvement on Gaussian processes
+population constrained evolution: for simulations so short that thinking does not pay
 sobol      scrambled Sobol points: the initial trials, and a baseline
 gpsampler  Optuna's GPSampler, a peer
 tpe        Optuna's tree-structured Parzen estimator, a peer
@@ -13,17 +15,34 @@ from __future__ import annotations
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import InputError
-from spiceloop.opt.base import Constraint, Goal, History, Optimizer, Task
+from spiceloop.opt.base import Budget, Constraint, Goal, History, Optimizer, Task
 
-__all__ = ["OPTIMIZERS", "Constraint", "Goal", "History", "Optimizer", "Task", "make_optimizer"]
+__all__ = [
+    "OPTIMIZERS",
+    "Budget",
+    "Constraint",
+    "Goal",
+    "History",
+    "Optimizer",
+    "Task",
+    "make_optimizer",
+]
 
-OPTIMIZERS = ("ehvi", "sobol", "gpsampler", "tpe", "nsga2")
+OPTIMIZERS = ("auto", "ehvi", "population", "sobol", "gpsampler", "tpe", "nsga2")
 
 
-def make_optimizer(name: str = "ehvi") -> Optimizer:
+def make_optimizer(name: str = "auto") -> Optimizer:
     """Return an optimizer by its short name. Raises `InputError` for an unknown one."""
     # Imports inside: torch and optuna take seconds, and worker processes need neither.
     match name:
+        case "auto":
+            from spiceloop.opt.auto import Auto
+
+            return Auto()
+        case "population":
+            from spiceloop.opt.population import Population
+
+            return Population()
         case "ehvi":
             from spiceloop.opt.ehvi import Ehvi
 

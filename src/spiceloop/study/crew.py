@@ -12,6 +12,7 @@ from typing import Protocol
 from spiceloop.errors import SetupError, SimulationError
 from spiceloop.sim.base import Simulator
 from spiceloop.spec.evaluate import Evaluator
+from spiceloop.study.record import Ended
 from spiceloop.study.store import Study
 from spiceloop.study.trial import Failure, Outcome, Plan, Trial
 
@@ -36,7 +37,7 @@ class Crew(Protocol):
         ...
 
     def start(self, trial: Trial) -> None:
-        """Evaluate a trial in the background and write what became of it."""
+        """Evaluate a trial in the background, as soon as there is room."""
         ...
 
     def finished(self, wait_s: float | None) -> list[Trial]:
@@ -94,7 +95,7 @@ class LocalCrew:
         self.free: queue.SimpleQueue[Evaluator] = queue.SimpleQueue()
         self.stopping = threading.Event()
         self.pool: ThreadPoolExecutor | None = None
-        self.running: set[Future[Trial | None]] = set()
+        self.running: set[Future[Ended | None]] = set()
 
     def hire(self, workers: int | None, simulator: str | Callable[[], Simulator]) -> None:
         """Make the evaluators, by default one."""
@@ -121,14 +122,17 @@ class LocalCrew:
         return bool(self.running)
 
     def start(self, trial: Trial) -> None:
-        """Evaluate a trial in the background and write what became of it."""
+        """Evaluate a trial in the background, as soon as an evaluator is free."""
         assert self.pool is not None
         self.running.add(self.pool.submit(self._work, trial))
 
     def finished(self, wait_s: float | None) -> list[Trial]:
-        """Return trials that are on disk now; with None wait for at least one."""
+        """Write the trials that have ended and return them; with None wait for at least one."""
         done, self.running = wait(self.running, wait_s, FIRST_COMPLETED)
-        return [trial for future in done if (trial := future.result()) is not None]
+        ended = [found for future in done if (found := future.result()) is not None]
+        ended.sort(key=lambda found: found.clock_s)
+        # In one transaction: while it is written, the next ones of a group are simulated.
+        return [trial for trial in self.study.finish_all(ended) if trial] if ended else []
 
     def dismiss(self) -> None:
         """Kill what runs and wait for the threads."""
@@ -143,7 +147,7 @@ class LocalCrew:
         for evaluator in self.evaluators:
             evaluator.close()
 
-    def _work(self, trial: Trial) -> Trial | None:
+    def _work(self, trial: Trial) -> Ended | None:
         evaluator = self.free.get()
         try:
             outcome, seconds = outcome_of(evaluator, trial.design, trial.plan)
@@ -151,4 +155,4 @@ class LocalCrew:
             self.free.put(evaluator)
         if self.stopping.is_set() and outcome.failure is not None:
             return None  # it failed because it was killed; it stays a running trial
-        return self.study.finish(trial.number, outcome, simulation_s=seconds)
+        return Ended(trial.number, outcome, seconds, self.study.clock_s)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from spiceloop.opt.base import Choice
 from spiceloop.study.trial import Trial
 
-__all__ = ["ClusterChanged", "Event", "OnEvent", "Thinking", "TrialFinished", "TrialStarted"]
+__all__ = [
+    "Chosen",
+    "ClusterChanged",
+    "Event",
+    "OnEvent",
+    "Thinking",
+    "TrialFinished",
+    "TrialStarted",
+]
 
 
 @dataclass(frozen=True)
@@ -16,6 +25,13 @@ class Thinking:
 
     n: int
     n_asked: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An optimizer with several methods goes over to another one."""
+
+    choice: Choice
 
 
 @dataclass(frozen=True)
@@ -49,5 +65,5 @@ class ClusterChanged:
         return f"{size}; {self.remark}" if self.remark else size
 
 
-Event = Thinking | TrialStarted | TrialFinished | ClusterChanged
+Event = Thinking | Chosen | TrialStarted | TrialFinished | ClusterChanged
 OnEvent = Callable[[Event], None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from spiceloop.opt.base import Floats, History
+from spiceloop.opt.base import Floats, History, Timing
 from spiceloop.spec.problem import Problem
 from spiceloop.study.skipped import estimated
 from spiceloop.study.trial import Failure, Origin, Outcome, Plan, Trial, TrialState
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH",
+    "Ended",
     "Ending",
     "distributions",
     "ending_of",
@@ -57,6 +58,19 @@ def distributions(problem: Problem) -> dict[str, BaseDistribution]:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """What an evaluation gave; metrics or a failure alone stand for an `Outcome` without corners.
+
+    ``clock_s`` is what the study's clock showed then.
+    """
+
+    number: int
+    outcome: Outcome | Mapping[str, float] | Failure
+    simulation_s: float
+    clock_s: float
+
+
+@dataclass(frozen=True)
 class Ending:
     """What is written when a trial ends: user attributes, constraints (≤ 0 is met), its state."""
 
@@ -67,22 +81,17 @@ class Ending:
     values: Sequence[float] | None  # of the objectives
 
 
-def ending_of(
-    problem: Problem,
-    trial: Trial,
-    outcome: Outcome | Mapping[str, float] | Failure,
-    *,
-    simulation_s: float,
-) -> Ending:
-    """Return how a running trial ends; metrics or a failure alone: no corners were simulated."""
+def ending_of(problem: Problem, trial: Trial, ended: Ended) -> Ending:
+    """Return how a running trial ends."""
     from optuna.trial import TrialState as OptunaState
 
+    outcome = ended.outcome
     if isinstance(outcome, Failure):
         outcome = Outcome(failure=outcome)
     elif not isinstance(outcome, Outcome):
         outcome = Outcome(outcome)
-    attributes: dict[str, Any] = {"simulation_s": simulation_s}
-    trial = replace(trial, simulation_s=simulation_s)
+    attributes: dict[str, Any] = {"simulation_s": ended.simulation_s, "clock_s": ended.clock_s}
+    trial = replace(trial, simulation_s=ended.simulation_s, clock_s=ended.clock_s)
     if trial.plan is not None:
         corners = {c: dict(metrics) for c, metrics in outcome.corners.items()}
         trial = replace(
@@ -138,6 +147,8 @@ def from_frozen(frozen: FrozenTrial) -> Trial | None:
         simulated.get("simulations", 0),
         simulated.get("saved", 0),
         Plan(tuple(plan["order"]), plan["early_stop"]) if plan else None,
+        attrs.get("clock_s", 0.0) if ended else 0.0,
+        attrs.get("reason", ""),
     )
 
 
@@ -180,4 +191,10 @@ def history_of(
         pending=np.array([space.to_unit(d) for d in pending]).reshape(-1, len(space)),
         n_asked=sum(t.origin is not Origin.START for t in trials) + len(waiting),
         start=start[0] if start else None,
+        timing=Timing(
+            np.array([t.simulation_s for t in finished]),
+            np.array([t.thinking_s for t in finished]),
+            np.array([t.clock_s for t in finished]),
+            np.array([t.origin is Origin.MODEL for t in finished], dtype=bool),
+        ),
     )

@@ -3,8 +3,9 @@
 Optuna's own tools see an ordinary study: distributions, objective values in natural units with
 their directions, metric names, constraints (≤ 0 is met), failed trials as FAIL. What is ours
 stands in attributes: ``spiceloop`` of the study (its settings), and of each trial
-``origin``, ``metrics``, ``violations``, ``failure``, ``simulation_s``, ``thinking_s``; of a problem
-with corners also ``plan`` and ``simulated``.
+``origin``, ``metrics``, ``violations``, ``failure``, ``simulation_s``, ``thinking_s``, ``clock_s``;
+where an optimizer chose among methods ``reason``, of a problem with corners ``plan`` and
+``simulated``.
 
 A trial is created together with its design in one transaction, and it is finished by its state,
 written last. A process killed between the two leaves it RUNNING, and a resumed run evaluates the
@@ -18,7 +19,9 @@ gone goes to whoever takes it first (see `study.turn`).
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,11 +31,19 @@ from typing import TYPE_CHECKING, Any
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import StudyError
-from spiceloop.opt.base import History
+from spiceloop.opt.base import Budget, History
 from spiceloop.spec.bench import Bench
 from spiceloop.study import owner
 from spiceloop.study.fingerprint import differences, fingerprint, readable
-from spiceloop.study.record import BATCH, distributions, ending_of, from_frozen, rebuild
+from spiceloop.study.record import (
+    BATCH,
+    Ended,
+    Ending,
+    distributions,
+    ending_of,
+    from_frozen,
+    rebuild,
+)
 from spiceloop.study.skipped import plan_for
 from spiceloop.study.storage import damage, is_shared, open_storage, safe_url, storage_errors
 from spiceloop.study.table import TrialTable
@@ -50,17 +61,24 @@ _FINGERPRINT, _OWNER = "spiceloop:fingerprint", "spiceloop:owner"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a study was started with; ``trials`` is the budget without the start design."""
+    """What a study was started with; ``trials`` and ``seconds`` are its `Budget`."""
 
     seed: int = 0
-    optimizer: str = "ehvi"
-    trials: int = 35
+    optimizer: str = "auto"
+    trials: int | None = 35
+    seconds: float | None = None
+    stop_when_converged: bool = False
     initial: int = 10
     batch: int = 1
     workers: int = 1
     simulator: str = "ngspice-lib"
     problem_file: str = ""  # absolute, so that a study alone is enough to resume
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def budget(self) -> Budget:
+        """What the study may use."""
+        return Budget(self.trials, self.seconds)
 
 
 def _names(storage: BaseStorage, url: str) -> list[str]:
@@ -107,6 +125,7 @@ class Study:
         self._watch = owner.Watch()
         self._ended: list[Trial] = []  # elsewhere, and not yet told of
         self._frozen: list[FrozenTrial] = []  # as last read; the same object is unchanged
+        self._clock = 0.0, math.inf  # what the clock showed when the run began, and when that was
         with storage_errors(url):
             self._id = storage.get_study_id_from_name(name)
             settings = storage.get_study_user_attrs(self._id).get(_SETTINGS)
@@ -257,6 +276,12 @@ class Study:
         return self._table.n_asked
 
     @property
+    def newest_batch(self) -> Trial:
+        """The first trial of the newest batch."""
+        with self._lock:
+            return self._table.newest_batch
+
+    @property
     def queued(self) -> tuple[dict[str, float], ...]:
         """Designs of the newest batch that have no trial yet."""
         with self._lock:
@@ -286,6 +311,13 @@ class Study:
                     )
                 self._storage.set_study_system_attr(self._id, _OWNER, mark)
         self._mark, self._mine = mark, set()
+        self._clock = max((t.clock_s for t in self.trials), default=0.0), time.monotonic()
+
+    @property
+    def clock_s(self) -> float:
+        """Seconds that the study has been run; a run goes on from the last ended trial's."""
+        shown, began = self._clock
+        return shown + max(time.monotonic() - began, 0.0)
 
     def release(self) -> None:
         """Undo `claim`; trials that still run are anybody's from now on."""
@@ -368,6 +400,7 @@ class Study:
         origin: Origin,
         *,
         thinking_s: float = 0.0,
+        reason: str = "",
         rest: Sequence[Mapping[str, float]] = (),
     ) -> Trial:
         """Write a new running trial with its design, and return it.
@@ -375,40 +408,44 @@ class Study:
         ``rest`` are the further designs of a batch that was asked at once. They are kept with the
         batch's first trial, so that a killed run starts the same ones.
         """
-        trial = self._begin(None, design, origin, thinking_s, rest)
-        assert trial is not None
-        return trial
+        begun = self._begin(None, [design], origin, thinking_s, reason, rest)
+        assert begun is not None
+        return begun[0]
 
     def begin_next(
         self,
         n_begun: int,
-        design: Mapping[str, float],
+        designs: Sequence[Mapping[str, float]],
         origin: Origin,
         *,
         thinking_s: float = 0.0,
+        reason: str = "",
         rest: Sequence[Mapping[str, float]] = (),
-    ) -> Trial | None:
-        """As `begin`, but only while there are ``n_begun`` trials.
+    ) -> list[Trial] | None:
+        """As `begin` with several designs at once, but only while there are ``n_begun`` trials.
 
-        Returns None where another process has begun one since: then the design was chosen without
-        knowing of it, and the budget may be spent.
+        ``rest`` are the designs of the batch after the first. Returns None where another process
+        has begun one since: then the designs were chosen without knowing of it, and the budget may
+        be spent.
         """
-        return self._begin(n_begun, design, origin, thinking_s, rest)
+        return self._begin(n_begun, designs, origin, thinking_s, reason, rest)
 
     def _begin(
         self,
         n_begun: int | None,
-        design: Mapping[str, float],
+        designs: Sequence[Mapping[str, float]],
         origin: Origin,
         thinking_s: float,
+        reason: str,
         rest: Sequence[Mapping[str, float]],
-    ) -> Trial | None:
+    ) -> list[Trial] | None:
         from optuna.trial import TrialState as OptunaState
         from optuna.trial import create_trial
 
-        batch = {BATCH: [dict(d) for d in rest]} if rest else {}
         marked = {_OWNER: self._mark} if self.is_shared and self._mark else {}
-        attrs = {"origin": origin.value, "thinking_s": thinking_s}
+        attrs: dict[str, Any] = {"origin": origin.value}
+        if reason:
+            attrs["reason"] = reason
         with self._lock:
             with self._writing():
                 if n_begun is not None and self.is_shared:
@@ -416,29 +453,52 @@ class Study:
                 if n_begun not in (None, self._n_stored):
                     return None
                 plan = plan_for(self.bench.problem, self._table.trials)
-                fresh = create_trial(
-                    state=OptunaState.RUNNING,
-                    params=dict(design),
-                    distributions=distributions(self.bench.problem),
-                    user_attrs={**attrs, "plan": asdict(plan)} if plan else attrs,
-                    system_attrs={**batch, **marked},
+                if plan:
+                    attrs["plan"] = asdict(plan)
+                space = distributions(self.bench.problem)
+                # The thinking and the rest belong to the first.
+                firsts = [(thinking_s, {BATCH: [dict(d) for d in rest]} if rest else {})]
+                firsts += [(0.0, {})] * (len(designs) - 1)
+                fresh = [
+                    create_trial(
+                        state=OptunaState.RUNNING,
+                        params=dict(design),
+                        distributions=space,
+                        user_attrs={**attrs, "thinking_s": seconds},
+                        system_attrs={**batch, **marked},
+                    )
+                    for design, (seconds, batch) in zip(designs, firsts, strict=True)
+                ]
+                ids = self._create(fresh)
+                first = self._storage.get_trial_number_from_id(ids[0])
+            # Only now are they on disk.
+            begun = [
+                Trial(
+                    first + i,
+                    TrialState.RUNNING,
+                    origin,
+                    dict(design),
+                    thinking_s=seconds,
+                    plan=plan,
+                    reason=reason,
                 )
-                trial_id = self._storage.create_new_trial(self._id, fresh)
-                number = self._storage.get_trial_number_from_id(trial_id)
-            # Only now is it on disk.
-            trial = Trial(
-                number,
-                TrialState.RUNNING,
-                origin,
-                dict(design),
-                thinking_s=thinking_s,
-                plan=plan,
-            )
-            self._n_stored += 1
-            self._ids[number] = trial_id
-            self._mine.add(number)
-            self._table.put(trial, [dict(d) for d in rest])
-            return trial
+                for i, (design, (seconds, _)) in enumerate(zip(designs, firsts, strict=True))
+            ]
+            self._n_stored += len(begun)
+            for i, trial in enumerate(begun):
+                self._ids[trial.number] = ids[i]
+                self._mine.add(trial.number)
+                self._table.put(trial, [] if i else [dict(d) for d in rest])
+            return begun
+
+    def _create(self, fresh: Sequence[FrozenTrial]) -> list[int]:
+        from optuna.storages import RDBStorage
+
+        if isinstance(self._storage, RDBStorage):
+            from spiceloop.study import rows
+
+            return rows.begin(self._storage, self._id, fresh)
+        return [self._storage.create_new_trial(self._id, each) for each in fresh]
 
     def finish(
         self,
@@ -447,32 +507,48 @@ class Study:
         *,
         simulation_s: float,
     ) -> Trial | None:
-        """Write what became of a running trial: its metrics, or why it failed.
+        """Write what became of one running trial, now; see `finish_all`."""
+        return self.finish_all([Ended(number, outcome, simulation_s, self.clock_s)])[0]
 
-        Metrics or a failure alone stand for an `Outcome` without corners.
+    def finish_all(self, ended: Sequence[Ended]) -> list[Trial | None]:
+        """Write what became of running trials: their metrics, or why they failed.
 
-        When this returns the trial is on disk. Returns None, and writes nothing, where another
-        process has taken the trial over because this one was silent for long. Raises
-        `StorageError` if it cannot be written; the trial is then still a running one, to be
-        evaluated again.
+        When this returns they are on disk, all in one transaction. None, and nothing written, for
+        one that another process has taken over because this one was silent for long. Raises
+        `StorageError` if they cannot be written; they are then still running ones, to be evaluated
+        again.
         """
         with self._lock:
+            found: list[Trial | None] = []
             with self._writing():
-                if not self._is_ours(number):
-                    self._mine.discard(number)
-                    return None
-                ending = ending_of(
-                    self.bench.problem, self._table[number], outcome, simulation_s=simulation_s
-                )
-                trial_id = self._ids[number]
-                for name, value in ending.attributes.items():
-                    self._storage.set_trial_user_attr(trial_id, name, value)
-                if ending.constraints is not None:
-                    constraints = list(ending.constraints)
-                    self._storage.set_trial_system_attr(trial_id, "constraints", constraints)
-                self._storage.set_trial_state_values(trial_id, ending.state, ending.values)
-            # Only now is it on disk.
-            self._table.put(ending.trial)
-            self._mine.discard(number)
-            self._owners.pop(number, None)
-            return ending.trial
+                for each in ended:
+                    if not self._is_ours(each.number):
+                        self._mine.discard(each.number)
+                        found.append(None)
+                        continue
+                    ending = ending_of(self.bench.problem, self._table[each.number], each)
+                    self._end(self._ids[each.number], ending)
+                    found.append(ending.trial)
+            # Only now are they on disk.
+            for trial in filter(None, found):
+                self._table.put(trial)
+                self._mine.discard(trial.number)
+                self._owners.pop(trial.number, None)
+            return found
+
+    def _end(self, trial_id: int, ending: Ending) -> None:
+        from optuna.storages import RDBStorage
+
+        system = {} if ending.constraints is None else {"constraints": list(ending.constraints)}
+        if isinstance(self._storage, RDBStorage):
+            from spiceloop.study import rows
+
+            rows.end(
+                self._storage, trial_id, ending.state, ending.values, ending.attributes, system
+            )
+            return
+        for name, value in ending.attributes.items():
+            self._storage.set_trial_user_attr(trial_id, name, value)
+        for name, value in system.items():
+            self._storage.set_trial_system_attr(trial_id, name, value)
+        self._storage.set_trial_state_values(trial_id, ending.state, ending.values)

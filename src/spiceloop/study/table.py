@@ -73,6 +73,11 @@ class TrialTable:
         began, rest = self._batch
         return tuple(dict(d) for d in rest[len(self._trials) - 1 - began :])
 
+    @property
+    def newest_batch(self) -> Trial:
+        """The first trial of the newest batch."""
+        return self._trials[self._batch[0]]
+
     def history(self, problem: Problem) -> History:
         """Return what an optimizer may know; queued designs count as pending."""
         return history_of(problem, self._trials, self.queued, self._rows)

@@ -23,6 +23,7 @@ class Origin(StrEnum):
     START = "start"  # the designer's own, trial 0, outside the budget
     INITIAL = "initial"  # quasi-random
     MODEL = "model"  # model-guided
+    POPULATION = "population"  # bred from the best designs so far
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class Trial:
     Of a problem with corners, ``metrics`` are the worst over those that were simulated;
     ``corners`` holds each (corner → metric → value). Where ``saved`` > 0 the design is known to
     fail, and its metrics would be no better at the corners that were skipped.
+
+    ``clock_s`` is what the study's clock, which stands still while nobody runs it, showed when the
+    trial ended; ``reason`` says why its design was proposed as it was, where there was a choice.
     """
 
     number: int
@@ -85,6 +89,8 @@ class Trial:
     simulations: int = 0
     saved: int = 0
     plan: Plan | None = None
+    clock_s: float = 0.0
+    reason: str = ""
 
     @property
     def feasible(self) -> bool:

@@ -116,7 +116,7 @@ def test_check_says_when_only_the_start_fails(inside: Main, problem: Path) -> No
 
 def test_size_says_when_nothing_could_be_simulated(inside: Main, problem: Path) -> None:
     edit(problem.parent / "rc.spice", "vdb(out)=-3.0103", "vdb(out)=3.0103")
-    words = ("--trials", 2, "--optimizer", "sobol", "--out", "run")
+    words = ("--budget", 2, "--optimizer", "sobol", "--out", "run")
     refused(inside("size", problem, *words), 4, "no trial could be simulated", "2 missing-measure")
 
 
@@ -190,8 +190,8 @@ def test_missing_pdk(cli: Run, pdk_problem: Path, tmp_path: Path) -> None:
 
 def test_study_of_another_problem(inside: Main, problem: Path) -> None:
     common = ("--optimizer", "sobol", "--out", "run", "--no-report")
-    assert inside("size", problem, "--trials", 2, *common).returncode == 0
-    refused(inside("size", problem, "--trials", 2, *common), 2, "already", "--out")
+    assert inside("size", problem, "--budget", 2, *common).returncode == 0
+    refused(inside("size", problem, "--budget", 2, *common), 2, "already", "--out")
     edit(problem, "maximum: 100k", "maximum: 200k")
     refused(inside("resume", "run"), 2, "parameters.r.maximum")
     refused(inside("report", "run"), 2, "parameters.r.maximum")
@@ -209,18 +209,18 @@ def test_disk_full_on_the_study(inside: Main, problem: Path, small_disk: Path) -
     """What was finished when the disk filled up is kept, and with room the run goes on."""
     common = ("--no-report", "--json")
     first = inside(
-        "size", problem, "--trials", 2, "--optimizer", "sobol", "--out", small_disk, *common
+        "size", problem, "--budget", 2, "--optimizer", "sobol", "--out", small_disk, *common
     )
     assert first.returncode == 0, first.stderr
     ballast = small_disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(b"0" * 512)
-    full = inside("resume", small_disk, "--trials", 60, "--no-report")
+    full = inside("resume", small_disk, "--budget", 60, "--no-report")
     refused(full, 5, "full", str(small_disk))
     ballast.unlink()
     finished = full.stderr.count("] trial ")
-    rest = inside("resume", small_disk, "--trials", finished + 4, *common)
+    rest = inside("resume", small_disk, "--budget", finished + 4, *common)
     assert rest.returncode == 0, rest.stderr
     assert json.loads(rest.stdout)["trials"]["ended"] == finished + 4
 
@@ -228,6 +228,6 @@ def test_disk_full_on_the_study(inside: Main, problem: Path, small_disk: Path) -
 def test_results_that_cannot_be_written(inside: Main, problem: Path, tmp_path: Path) -> None:
     refused(inside("simulate", problem, "--waves", "no/such/out.npz"), 2, "no/such/out.npz")
     (tmp_path / "run").write_text("a file")
-    done = inside("size", problem, "--trials", 2, "--optimizer", "sobol", "--out", "run")
+    done = inside("size", problem, "--budget", 2, "--optimizer", "sobol", "--out", "run")
     assert done.returncode in (2, 5)
     assert "run" in done.stderr

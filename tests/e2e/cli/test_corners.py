@@ -34,7 +34,7 @@ def test_on_the_command_line(cli, tmp_path):
     assert wrong.returncode == 2
     assert "has no corner 'hot'; it has vdd=1.8/27C" in wrong.stderr
 
-    options = ("--trials", "8", "--optimizer", "sobol", "--out", "run", "--json")
+    options = ("--budget", "8", "--optimizer", "sobol", "--out", "run", "--json")
     sized = cli("size", folder, *options)
     assert sized.returncode == 0, sized.stderr
     document = json.loads(sized.stdout)

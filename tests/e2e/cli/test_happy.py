@@ -21,7 +21,7 @@ RC_BANDWIDTH = 15915.494  # Hz: 1/(2πRC) for 10 kΩ and 1 nF
 def study(inside: Run, problem: Path) -> Path:
     """A finished study of six trials."""
     done = inside(
-        "size", problem, "--trials", 6, "--optimizer", "sobol", "--out", "run", "--no-report"
+        "size", problem, "--budget", 6, "--optimizer", "sobol", "--out", "run", "--no-report"
     )
     assert done.returncode == 0, done.stderr
     return problem.parent / "run"
@@ -89,7 +89,7 @@ def test_init_drafts_a_problem_that_loads(cli: Run, problem: Path, tmp_path: Pat
 def test_size_says_result_on_stdout_and_progress_on_stderr(
     cli: Run, problem: Path, tmp_path: Path
 ) -> None:
-    done = cli("size", problem, "--trials", 8, "--initial", 5, "--seed", 3, "--out", "run")
+    done = cli("size", problem, "--budget", 8, "--initial", 5, "--seed", 3, "--out", "run")
     assert done.returncode == 0, done.stderr
     assert "[8/8]" in done.stderr
     assert "[8/8]" not in done.stdout
@@ -100,7 +100,7 @@ def test_size_says_result_on_stdout_and_progress_on_stderr(
 
 
 def test_size_json_is_one_document(cli: Run, problem: Path) -> None:
-    done = cli("size", problem, "--trials", 4, "--optimizer", "sobol", "--no-report", "--json")
+    done = cli("size", problem, "--budget", 4, "--optimizer", "sobol", "--no-report", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["trials"]["ended"] == found["trials"]["budget"] == 4
@@ -112,7 +112,7 @@ def test_size_json_is_one_document(cli: Run, problem: Path) -> None:
 
 
 def test_resume_adds_trials_and_report_and_export(inside: Run, study: Path, tmp_path: Path) -> None:
-    longer = inside("resume", study, "--trials", 8, "--no-report", "--json")
+    longer = inside("resume", study, "--budget", 8, "--no-report", "--json")
     assert longer.returncode == 0, longer.stderr
     assert json.loads(longer.stdout)["trials"]["ended"] == 8
 
@@ -141,7 +141,7 @@ def test_resume_adds_trials_and_report_and_export(inside: Run, study: Path, tmp_
 
 def test_study_by_url_and_name(inside: Run, problem: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/shared.db"
-    common = ("--trials", 2, "--optimizer", "sobol", "--no-report", "--study", url)
+    common = ("--budget", 2, "--optimizer", "sobol", "--no-report", "--study", url)
     for name in ("first", "second"):
         done = inside("size", problem, *common, "--name", name, "--out", name)
         assert done.returncode == 0, done.stderr
@@ -208,6 +208,6 @@ def test_a_study_whose_deck_changed_is_reported_with_a_warning_but_not_resumed(
     assert done.returncode == 0, done.stderr
     said = "since these trials were simulated: rc.spice of testbench main has changed"
     assert said in done.stderr
-    refused = inside("resume", study, "--trials", 7)
+    refused = inside("resume", study, "--budget", 7)
     assert refused.returncode == 2
     assert "is of another problem" in refused.stderr

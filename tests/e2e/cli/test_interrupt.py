@@ -25,7 +25,7 @@ def test_ctrl_c_then_the_command_it_says(
     # A new process group, signalled as a whole: what a terminal does at Ctrl-C.
     size = subprocess.Popen(
         [
-            command, "size", str(slow_problem), "--trials", "8", "--optimizer", "sobol",
+            command, "size", str(slow_problem), "--budget", "8", "--optimizer", "sobol",
             "--out", "my run", "--no-report",
         ],
         cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

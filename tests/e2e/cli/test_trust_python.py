@@ -21,12 +21,12 @@ def test_every_command(inside, problem, tmp_path):
     (theirs / "rc.spice").write_text((tmp_path / "rc.spice").read_text())
     (theirs / "f.py").write_text(CODE)
     run, ran = tmp_path / "run", theirs / "ran"
-    size = ["size", theirs, "--trials", 1, "--initial", 1, "--optimizer", "sobol", "--out", run]
+    size = ["size", theirs, "--budget", 1, "--initial", 1, "--optimizer", "sobol", "--out", run]
     commands = [
         ["check", theirs],
         ["simulate", theirs],
         [*size, "--no-report"],
-        ["resume", run, "--trials", 2, "--no-report"],
+        ["resume", run, "--budget", 2, "--no-report"],
         ["report", run],
         ["export", run, "--csv", tmp_path / "t.csv"],
     ]

@@ -81,7 +81,7 @@ def test_killed_and_interrupted_runs_go_on(command: str, cli: Run, tmp_path: Pat
 
 
 def test_a_trial_of_a_study(cli: Run, mirror: Path, tmp_path: Path) -> None:
-    size = cli("size", mirror, "--trials", "3", "--optimizer", "sobol", "--no-report", "--json")
+    size = cli("size", mirror, "--budget", "3", "--optimizer", "sobol", "--no-report", "--json")
     assert size.returncode == 0, size.stderr
     chosen = json.loads(size.stdout)["chosen"]
     document = json.loads(

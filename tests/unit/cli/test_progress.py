@@ -9,6 +9,7 @@ from rich.console import Console
 
 from spiceloop.cli.progress import Progress
 from spiceloop.cli.scoreboard import Scoreboard
+from spiceloop.opt.base import Budget
 from spiceloop.spec.problem import Problem
 from spiceloop.study.events import ClusterChanged, Thinking, TrialFinished, TrialStarted
 from spiceloop.study.trial import Failure, Origin, Trial, TrialState
@@ -42,7 +43,7 @@ def failed(number: int, kind: str = "timeout") -> Trial:
 
 @pytest.fixture
 def board() -> Scoreboard:
-    board = Scoreboard(PROBLEM, PROBLEM.task(2), total=5)
+    board = Scoreboard(PROBLEM, PROBLEM.task(2), Budget(5))
     board.add(done(0, 30.0, 1e-3, Origin.START))
     return board
 
@@ -64,7 +65,7 @@ def test_best_is_among_designs_that_meet_every_spec(board: Scoreboard) -> None:
 
 
 def test_best_while_nothing_meets_the_specs() -> None:
-    board = Scoreboard(PROBLEM, PROBLEM.task(2), total=5)
+    board = Scoreboard(PROBLEM, PROBLEM.task(2), Budget(5))
     assert board.best("power") is None
     board.add(done(1, 10.0, 1e-6))
     board.add(done(2, 15.0, 1e-5))
@@ -147,7 +148,7 @@ def test_a_failed_trial_is_told_with_the_line_of_ngspice(board: Scoreboard) -> N
 
 
 def test_a_cluster_is_shown_as_workers_join_and_leave(capsys: pytest.CaptureFixture[str]) -> None:
-    board = Scoreboard(PROBLEM, PROBLEM.task(2), 3)
+    board = Scoreboard(PROBLEM, PROBLEM.task(2), Budget(3))
     progress = Progress(board)
     progress.on_event(ClusterChanged(2, 2))
     for number in range(2):

@@ -14,7 +14,7 @@ def test_defaults_are_left_out(bench, url):
     study = Study.create(bench, url, Settings(problem_file="/home/me/my circuits/p.yaml"))
     assert shlex.split(size_command(study)) == [
         "spiceloop", "size", "/home/me/my circuits/p.yaml",
-        "--trials", "35", "--initial", "10", "--seed", "0",
+        "--budget", "35", "--initial", "10", "--seed", "0",
     ]  # fmt: skip
 
 

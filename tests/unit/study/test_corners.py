@@ -14,6 +14,7 @@ import pytest
 from spiceloop.cli.corner_tables import worst_table
 from spiceloop.cli.tables import metric_rows, metric_table
 from spiceloop.errors import FailureKind, ProblemError, SimulationError, StudyError
+from spiceloop.opt.base import Budget
 from spiceloop.opt.sobol import Sobol
 from spiceloop.sim.base import SimResult
 from spiceloop.spec.bench import Bench
@@ -257,7 +258,13 @@ def test_an_estimate_is_never_better_than_what_was_simulated(bench):
 def sized(bench, url, trials=12, simulator=ClosedForm, **more):
     study = Study.create(bench, url, Settings())
     run_study(
-        study, Sobol(), trials=trials, initial=trials, seed=1, simulator=lambda: simulator(), **more
+        study,
+        Sobol(),
+        budget=Budget(trials),
+        initial=trials,
+        seed=1,
+        simulator=lambda: simulator(),
+        **more,
     )
     return study
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from spiceloop.errors import FailureKind, InputError, SetupError, SimulationError, StorageError
-from spiceloop.opt import make_optimizer
+from spiceloop.opt import Budget, make_optimizer
 from spiceloop.study.events import Thinking, TrialFinished, TrialStarted
 from spiceloop.study.loop import Ending, run_study
 from spiceloop.study.store import Settings, Study
@@ -34,14 +34,16 @@ class Recorder:
 
 @pytest.fixture
 def run(bench, url, forced):
-    def go(*, trials=6, fresh=True, name="s", optimizer=None, force=None, **options):
+    def go(*, trials=6, seconds=None, fresh=True, name="s", optimizer=None, force=None, **options):
         study = (
             Study.create(bench, url, Settings(), name=name)
             if fresh
             else Study.open(url, name, bench=bench)
         )
         options = {"initial": 4, "seed": 1, "simulator": lambda: forced(force), **options}
-        ending = run_study(study, optimizer or make_optimizer("sobol"), trials=trials, **options)
+        ending = run_study(
+            study, optimizer or make_optimizer("sobol"), budget=Budget(trials, seconds), **options
+        )
         kept = Study.open(url, name, bench=bench)
         assert kept.trials == study.trials
         return ending, kept.trials
@@ -222,24 +224,33 @@ def test_ctrl_c_ends_at_once_and_leaves_a_study_to_resume(run, bench, url):
     assert [t.state for t in trials] == 7 * [TrialState.DONE]
 
 
-def test_the_time_given_to_a_run_ends_the_asking(run):
-    ending, trials = run(trials=1000, timeout=0.5, force=lambda *_: time.sleep(0.05))
-    assert ending is Ending.TIMEOUT
-    assert 1 < len(trials) < 15
+def test_seconds_end_a_run_and_what_earlier_runs_used_counts(run):
+    slow = {"seconds": 1.0, "force": lambda *_: time.sleep(0.05), "initial": 1000}
+    ending, trials = run(trials=6, **slow)
+    assert ending is Ending.BUDGET
+    assert len(trials) == 7
+    used = max(t.clock_s for t in trials)
+    assert 0.35 < used < 1.0
+    time.sleep(1.0)  # a break is nobody's time
+    ending, trials = run(trials=None, fresh=False, **slow)
+    assert ending is Ending.BUDGET
+    assert 7 < len(trials) < 22
+    assert used < 1.0 <= max(t.clock_s for t in trials) + 0.06
     assert all(t.state is TrialState.DONE for t in trials)
+    assert run(trials=None, fresh=False, **slow)[1] == trials
 
 
 def test_a_result_that_cannot_be_written_ends_the_run_and_is_evaluated_again(
     run, bench, url, monkeypatch
 ):
-    finish = Study.finish
+    finish = Study.finish_all
 
-    def full(self, number, outcome, *, simulation_s):
-        if number == 3:
+    def full(self, ended):
+        if any(each.number == 3 for each in ended):
             raise StorageError("the disk is full")
-        return finish(self, number, outcome, simulation_s=simulation_s)
+        return finish(self, ended)
 
-    monkeypatch.setattr(Study, "finish", full)
+    monkeypatch.setattr(Study, "finish_all", full)
     with pytest.raises(StorageError, match="full"):
         run()
     monkeypatch.undo()

@@ -1,0 +1,175 @@
+"""Model-guided or population search, by what simulating and thinking cost and have brought.
+
+The rule, in order (`Auto.choose`):
+
+1. A budget of simulations only: every one is thought about.
+2. Time enough to think before each of the trials left, or thinking that takes at most `_CHEAP`
+   times as long as the simulation it precedes: the model.
+3. Else both take turns, each with a share of the clock in proportion to the progress that its
+   trials made per second over the latter half of the run, and never less than `_LEAST_SHARE`
+   (probability matching, D. Thierens, "An adaptive pursuit strategy for allocating operator
+   probabilities", GECCO 2005). Progress is growth of the feasible hypervolume; before the first
+   feasible design the model has three quarters of the clock: to meet many bounds at once is where
+   it is the farthest ahead.
+
+Each learns from the trials of both. Of long histories the model sees `_ROWS` trials, so that
+thinking does not grow without end: the best, and an even draw of the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spiceloop.opt.base import Budget, Choice, Floats, History, Task, Timing
+from spiceloop.opt.ehvi import Ehvi
+from spiceloop.opt.growth import relative_volumes
+from spiceloop.opt.pick import Taken, fill
+from spiceloop.opt.population import Population, best_first
+
+__all__ = ["Auto"]
+
+_CHEAP = 4.0
+_LEAST_SHARE = 0.1
+_SHARE_INFEASIBLE = 0.75
+_ROWS = 200
+_BEST = 0.6  # of the rows
+# Until a thought was measured it is taken to last so long.
+_FIRST_THOUGHT_S = 1.0
+_LATEST = 5  # thoughts, for what the next one will take
+_RECENT = 100  # trials, for what the next one will take
+# Designs that a population search proposes at once.
+_FEWEST, _MOST = 8, 64
+
+
+class Auto:
+    """Expected hypervolume improvement and population search, as the clock has room for them."""
+
+    @property
+    def name(self) -> str:
+        """Short name as in ``--optimizer``."""
+        return "auto"
+
+    def ask(self, task: Task, history: History, n: int, seed: int) -> Floats:
+        """See `spiceloop.opt.base.Optimizer.ask`."""
+        if self.choose(task, history).method == "population":
+            return Population().ask(task, history, n, seed)
+        found = Ehvi().ask(task, _thinned(task, history, seed), n, seed)
+        taken = Taken(task.space, history.x, history.pending)
+        rng = np.random.default_rng([seed, history.n_asked, len(history.pending)])
+        return np.array([fill(taken, [point], rng) for point in found])
+
+    def choose(self, task: Task, history: History) -> Choice:
+        """See `spiceloop.opt.base.Chooser.choose`."""
+        if history.n_asked < task.n_initial:
+            return Choice("initial", 1, "quasi-random trials come first")
+        timing, seconds = history.timing, task.budget.seconds
+        if seconds is None or timing is None or len(history.x) < 2:
+            return Choice("model", 1, "no limit in seconds: every simulation is thought about")
+        costs = _Costs.measured(timing)
+        left = seconds - costs.used_s
+        each = f"simulation {_short(costs.trial_s)}, thinking {_short(costs.thought_s)}"
+        if left < costs.thought_s + costs.trial_s:
+            n = _batch(left, costs, left)
+            return Choice("population", n, f"{each}: no time to think")
+        if (per_trial := _time_for_each(task.budget, history, left)) is not None and (
+            per_trial >= costs.thought_s + costs.trial_s
+        ):
+            return Choice("model", 1, f"{each}: time to think about each trial left")
+        if costs.thought_s <= _CHEAP * costs.trial_s:
+            return Choice("model", 1, f"{each}: thinking is cheap")
+        share = _model_share(task, history, costs)
+        of_model, of_others = costs.spent(timing)
+        why = f"{each}: {share:.0%} of the clock to the model"
+        owed = of_model * (1.0 - share) / share - of_others
+        if owed <= 0.0:
+            return Choice("model", 1, why)
+        return Choice("population", _batch(owed, costs, left), why)
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """Seconds: of one more trial, of one more thought, and used so far."""
+
+    trial_s: float
+    thought_s: float
+    used_s: float
+
+    @classmethod
+    def measured(cls, timing: Timing) -> _Costs:
+        """What passes from one end to the next without thinking is a trial's: storing it too."""
+        order = np.argsort(timing.clock_s, kind="stable")[-_RECENT:]
+        clock = timing.clock_s[order]
+        busy = clock[-1] - clock[0] - timing.thinking_s[order[1:]].sum()
+        thoughts = timing.thinking_s[timing.guided & (timing.thinking_s > 0)][-_LATEST:]
+        return cls(
+            max(float(busy) / (len(order) - 1), 1e-6),
+            float(np.median(thoughts)) if len(thoughts) else _FIRST_THOUGHT_S,
+            float(clock[-1]),
+        )
+
+    def spent(self, timing: Timing) -> tuple[float, float]:
+        """Seconds that model-guided trials took so far, and those of population search."""
+        guided = timing.guided
+        of_model = timing.thinking_s[guided].sum() + self.trial_s * guided.sum()
+        return float(of_model), float(self.used_s - of_model)
+
+
+def _time_for_each(budget: Budget, history: History, left: float) -> float | None:
+    """Seconds there are for each trial that the budget has left, None without such a limit."""
+    if budget.trials is None:
+        return None
+    return left / max(budget.trials - history.n_asked, 1)
+
+
+def _model_share(task: Task, history: History, costs: _Costs) -> float:
+    """Return the share of the clock that the model is to have."""
+    timing = history.timing
+    assert timing is not None
+    volumes = relative_volumes(task, history)
+    if volumes[-1] <= 0.0:
+        return _SHARE_INFEASIBLE
+    gained = np.diff(volumes, prepend=0.0)
+    recent = np.arange(len(history.x)) >= max(len(history.x) // 2, task.n_initial)
+    rates = []
+    for which in (timing.guided & recent, ~timing.guided & recent):
+        seconds = timing.thinking_s[which].sum() + costs.trial_s * which.sum()
+        rates.append(gained[which].sum() / seconds if seconds else 0.0)
+    model, others = rates
+    if model + others <= 0.0:
+        return 0.5
+    return float(np.clip(model / (model + others), _LEAST_SHARE, 1.0 - _LEAST_SHARE))
+
+
+def _batch(seconds: float, costs: _Costs, left: float) -> int:
+    return int(np.clip(min(seconds, left) / costs.trial_s, _FEWEST, _MOST))
+
+
+def _thinned(task: Task, history: History, seed: int) -> History:
+    """Return the history with at most `_ROWS` rows: the start, the best, and some of the rest."""
+    n = len(history.x)
+    if n <= _ROWS:
+        return history
+    best = best_first(task, history, int(_BEST * _ROWS))
+    first = [] if history.start is None else [history.start]
+    others = np.setdiff1d(np.arange(n), [*best, *first])
+    rng = np.random.default_rng([seed, history.n_asked])
+    drawn = rng.choice(others, min(len(others), _ROWS - len(best) - len(first)), replace=False)
+    rows = np.unique(np.concatenate([best, first, drawn]).astype(int))
+    start = None if history.start is None else int(np.searchsorted(rows, history.start))
+    return replace(
+        history,
+        x=history.x[rows],
+        metrics=history.metrics[rows],
+        failed=history.failed[rows],
+        start=start,
+        timing=None,
+    )
+
+
+def _short(seconds: float) -> str:
+    """Two significant digits with a unit."""
+    from spiceloop.units import format_si
+
+    return format_si(seconds, "s", 2)
