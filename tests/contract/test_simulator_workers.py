@@ -151,12 +151,12 @@ def _message(head: bytes, data: bytes = b"", claims: int = 0) -> bytes:
         _message(b"[" * 100_000),
         _message(b"true"),
         _message(b"[null]"),
-        _message(b'[null, {"ac1": 3}]'),
-        _message(b'[null, [["ac1", [["v", false, 5]]]]]', b"12345"),
-        _message(b'[null, [["ac1", [[3, false, 8]]]]]', b"12345678"),
-        _message(b'[null, [["ac1", [["v", false, "8"]]]]]', b"12345678"),
-        _message(b"[null, []]", claims=1 << 62),
-        _message(b"[null, [], [" + b"9" * 10_000 + b"]]"),
+        _message(b'[null, false, {"ac1": 3}]'),
+        _message(b'[null, false, [["ac1", [["v", false, 5]]]]]', b"12345"),
+        _message(b'[null, false, [["ac1", [[3, false, 8]]]]]', b"12345678"),
+        _message(b'[null, false, [["ac1", [["v", false, "8"]]]]]', b"12345678"),
+        _message(b"[null, false, []]", claims=1 << 62),
+        _message(b"[null, false, [], [" + b"9" * 10_000 + b"]]"),
         b"\xff" * 64,
     ],
     ids=range(11),
@@ -165,7 +165,7 @@ def test_a_reply_of_a_process_that_was_taken_over_fails_that_run_and_no_more(
     forged: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reply = tmp_path / "reply"
-    reply.write_bytes(_message(b'{"banner": "ngspice-39"}') + forged)
+    reply.write_bytes(_message(b'{"banner": "ngspice-39", "library": ""}') + forged)
     program = tmp_path / "worker"
     program.write_text(f'#!/bin/sh\nmkdir "$3"\ncat {reply}\nexec sleep 60\n')
     program.chmod(0o700)

@@ -5,9 +5,11 @@ attack works; untrusted but unvetted, as if the vetting had a hole, it must not.
 """
 
 import contextlib
+import ctypes
 import os
 import resource
 import socket
+import struct
 import threading
 
 import pytest
@@ -158,6 +160,36 @@ def test_older_and_newer_kernels_are_asked_for_what_they_know(monkeypatch, tmp_p
 
     assert not _in_child(outside)
     assert not (tmp_path.parent / "outside").exists()
+
+
+@pytest.mark.parametrize("kind", ["ngspice-lib", "ngspice-batch"])
+def test_a_deck_that_cannot_be_confined_is_not_run(kind, tmp_path):
+    deck = "t\nr1 1 0 1\nv1 1 0 dc 1\n.control\nop\nprint v(1)\n.endc\n.end\n"
+
+    def outcome(trusted):
+        simulator = make_simulator(kind)
+        try:
+            return simulator.run(Deck(deck, trusted=trusted), measures=["v(1)"]).measures["v(1)"]
+        except SimulationError as error:
+            return str(error)
+        finally:
+            simulator.close()
+
+    def no_room():
+        # The kernel takes 16 rulesets for a process, its parents' included, and refuses the next.
+        libc = ctypes.CDLL(None)
+        libc.prctl(38, 1, 0, 0, 0)
+        for _ in range(16):
+            sockets = struct.pack("=Q", 1 << 9)
+            ruleset = libc.syscall(444, sockets, ctypes.c_size_t(8), ctypes.c_uint(0))
+            assert libc.syscall(446, ruleset, ctypes.c_uint(0)) == 0
+        refused = outcome(trusted=False)
+        return (
+            "could not be confined" in refused and "--trust-deck" in refused and outcome(True) == 1
+        )
+
+    assert outcome(trusted=False) == 1
+    assert _in_child(no_room)
 
 
 def test_limits_are_inherited(tmp_path):

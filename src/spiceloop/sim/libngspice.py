@@ -125,12 +125,18 @@ class LibNgspice:
         raw = (ctypes.c_char * size).from_address(address)
         return is_complex, int(info.length), memoryview(raw).cast("B")
 
-    def address(self, name: str) -> int:
-        """Where the first number of a real vector lies. Raises `KeyError` if there is none."""
-        pointer = self._lib.ngGet_Vec_Info(name.encode())
-        if not pointer or not pointer.contents.real:
-            raise KeyError(name)
-        return int(pointer.contents.real)
+    def file(self) -> str:
+        """Return the library's path, "" where the system does not say."""
+        inside = ctypes.cast(self._lib.ngSpice_Init, ctypes.c_void_p).value or 0
+        try:
+            with open("/proc/self/maps") as maps:  # noqa: PTH123
+                for line in maps:
+                    low, high = (int(x, 16) for x in line.split(None, 1)[0].split("-"))
+                    if low <= inside < high:
+                        return line.split()[-1]
+        except OSError:
+            pass
+        return ""
 
 
 def _strings(pointer: ctypes._Pointer[ctypes.c_char_p]) -> Iterator[str]:

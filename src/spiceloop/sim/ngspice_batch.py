@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spiceloop.circuit.deck import Deck
-from spiceloop.errors import SetupError
+from spiceloop.errors import FailureKind, SetupError, SimulationError
 from spiceloop.sim import diagnose, sandbox
 from spiceloop.sim.base import SimResult
 from spiceloop.sim.patience import Patience
@@ -92,6 +92,8 @@ class NgspiceBatch:
                 process.wait()
                 self._process = None
             lines = read_log(log)
+            if lines[:1] == [sandbox.UNCONFINED]:
+                raise SimulationError(FailureKind.CRASH, lines[0], deck=deck.name)
             if process.returncode < 0:
                 raise diagnose.crash(process.returncode, lines).located(deck=deck.name)
             return conclude(

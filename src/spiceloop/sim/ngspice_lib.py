@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,9 +21,9 @@ from spiceloop.circuit.deck import Deck
 from spiceloop.errors import FailureKind, SetupError, SimulationError
 from spiceloop.sim import diagnose
 from spiceloop.sim.base import SimResult
-from spiceloop.sim.loaded import LoadedCircuit, LoadedCircuits, halting
 from spiceloop.sim.patience import Patience
-from spiceloop.sim.prepare import MAIN, Script, prepare
+from spiceloop.sim.plain import plain
+from spiceloop.sim.prepare import MAIN, prepare
 from spiceloop.sim.rawfile import as_array
 from spiceloop.sim.results import (
     QUIT_COMMANDS,
@@ -31,12 +32,22 @@ from spiceloop.sim.results import (
     read_raw_tables,
     wanted_vectors,
 )
-from spiceloop.sim.rundir import name_folder, read_log, run_folder, setup_commands
-from spiceloop.sim.worker import LENGTH, send
+from spiceloop.sim.rundir import (
+    name_folder,
+    new_folder,
+    read_log,
+    run_folder,
+    setup_commands,
+    write_files,
+)
+from spiceloop.sim.sandbox import UNCONFINED
+from spiceloop.sim.worker import LENGTH, dismiss, send
 
 __all__ = ["NgspiceLib"]
 
 _MOST = 4 << 30  # bytes of a reply; as for files, more are a mistake or an attack
+# Failures that say nothing of ngspice's state: the deck ran, a result is not there.
+_HARMLESS = (FailureKind.MISSING_MEASURE, FailureKind.NOT_A_NUMBER)
 _START_LIMIT = 60.0  # seconds; a worker is up in well under one unless the machine is on its knees
 
 
@@ -44,8 +55,16 @@ class _WorkerLostError(Exception):
     """The worker's end of the pipe closed."""
 
 
+@dataclass(frozen=True)
+class _Stay:
+    """The child that has run plain decks and waits for more: its folder, what they must share."""
+
+    folder: Path
+    setting: object
+
+
 class NgspiceLib:
-    """Runs decks in a worker process, each from a pristine ngspice (see `sim.worker`).
+    """Runs decks in a worker process, each as from a pristine ngspice (see `sim.worker`).
 
     Owns at most one worker. A time-out kills it; the next `run` starts another. Not for use by
     several threads at once, but for `close`; several threads may each have their own.
@@ -55,10 +74,10 @@ class NgspiceLib:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._banner = ""
+        self._banner = self._library = ""
         self._folder: Path | None = None
         self._buffer = bytearray()
-        self._loaded = LoadedCircuits()
+        self._stay: _Stay | None = None
         # Held by the thread that talks to the worker: only it may close the pipes. Closed by
         # another one, they would never wake a waiting select, and their numbers could belong to
         # another file by the time it reads.
@@ -100,20 +119,21 @@ class NgspiceLib:
         wanted = wanted_vectors(vectors)
         self._worker()
         patience = Patience(timeout)
-        loaded = self._loaded_for(deck, script, patience)
-        files = {} if loaded else script.files
-        with run_folder(deck, files, self._folder) as folder:
+        alone = deck.files or len(script.files) > 1
+        kind = None if alone else plain(script.files[MAIN].split("\n"), self._library)
+        setting = (deck.home, deck.compat, deck.trusted, kind.options) if kind else None
+        with self._place(deck, script.files, setting) as folder:
             request = {
                 "folder": str(folder),
                 "confine": "" if deck.trusted else str(folder),
-                "values": loaded.values if loaded else [],
-                "commands": [] if loaded else [*setup_commands(deck), f"source {MAIN}"],
+                "plain": kind and kind.variables,
+                "commands": [*setup_commands(deck), f"source {MAIN}"],
                 "vectors": sorted(wanted),
                 "probe": [m.lower() for m in measures if m.startswith("@")],
             }
             log = folder / "log"
             try:
-                by_quit, tables = self._ask(request, loaded.pipe if loaded else None, patience)
+                by_quit, stays, tables = self._ask(request, patience)
             except TimeoutError:
                 lines = read_log(log)  # before close() removes the folder
                 self.close()
@@ -129,16 +149,24 @@ class NgspiceLib:
                 raise
             if by_quit:  # quit inside a block: the plots are in raw files
                 tables = read_raw_tables(folder, read_log(log), script.lets)
-            return conclude(
-                deck,
-                lines=read_log(log),
-                tables=tables,
-                lets=script.lets,
-                measures=measures,
-                vectors=wanted,
-                fatal=by_quit is False,
-                seconds=time.perf_counter() - start,
-            )
+            lines = read_log(log)
+            if not stays:
+                self._forget_stay()
+            try:
+                return conclude(
+                    deck,
+                    lines=lines,
+                    tables=tables,
+                    lets=script.lets,
+                    measures=measures,
+                    vectors=wanted,
+                    fatal=by_quit is False,
+                    seconds=time.perf_counter() - start,
+                )
+            except SimulationError as error:
+                if error.kind not in _HARMLESS:
+                    self._dismiss()
+                raise
 
     def close(self) -> None:
         """Kill the worker and all it started; safe to call twice, and from another thread.
@@ -167,7 +195,6 @@ class NgspiceLib:
         process, self._process = self._process, None
         folder, self._folder = self._folder, None
         self._buffer.clear()
-        self._loaded.clear()
         if process is None:
             return None
         for pipe in (process.stdin, process.stdout):
@@ -180,6 +207,7 @@ class NgspiceLib:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             status = process.wait()
+        self._stay = None
         if folder:  # after its end: it could still be making it
             shutil.rmtree(folder, ignore_errors=True)
         return status
@@ -219,62 +247,52 @@ class NgspiceLib:
         if "setup" in hello:
             self.close()
             raise SetupError(hello["setup"])
-        self._banner = hello["banner"]
+        self._banner, self._library = hello["banner"], hello["library"]
         return self._process
 
-    def _loaded_for(self, deck: Deck, script: Script, patience: Patience) -> LoadedCircuit | None:
-        """Return a loaded circuit that can stand for the deck's; load it now if that pays."""
-        if deck.files or len(script.files) > 1:
-            return None
-        lines = script.files[MAIN].split("\n")
-        setting = (deck.home, deck.compat, deck.trusted)
-        found = self._loaded.find(lines, setting)
-        if found:
-            return found
-        template = self._loaded.worth_loading(lines, setting)
-        if template is None:
-            return None
-        self._worker()
-        with run_folder(deck, {MAIN: halting(template)}, self._folder) as folder:
-            circuit = self._loaded.add(template, setting, folder / "pipe")
-            request = {
-                "template": "pipe",
-                "settings": len(template.settings),
-                "folder": str(folder),
-                "confine": "" if deck.trusted else str(self._folder),
-                "commands": [*setup_commands(deck), f"source {MAIN}"],
-            }
-            try:
-                self._send(request, None)
-                if self._receive(patience)[0]:
-                    return circuit
-                self._loaded.drop_newest()
-            except (TimeoutError, _WorkerLostError):
-                self.close()  # all is well without it
-            except BaseException:
-                self.close()
-                raise
-        return None
+    @contextlib.contextmanager
+    def _place(self, deck: Deck, files: Mapping[str, str], setting: object) -> Iterator[Path]:
+        """Give the folder to run the deck in: that of the child that stayed, if it fits."""
+        if self._stay and self._stay.setting != setting:
+            self._dismiss()
+        if setting is None:
+            with run_folder(deck, files, self._folder) as folder:
+                yield folder
+            return
+        if self._stay is None:
+            self._stay = _Stay(new_folder(self._folder), setting)
+        write_files(self._stay.folder, files)
+        yield self._stay.folder
+
+    def _dismiss(self) -> None:
+        """Send the child away that stayed, if there is one."""
+        if self._stay is not None:
+            with contextlib.suppress(OSError):  # the next request will find out
+                dismiss(_pipe(self._worker().stdin).fileno())
+            self._forget_stay()
+
+    def _forget_stay(self) -> None:
+        if self._stay is not None:
+            shutil.rmtree(self._stay.folder, ignore_errors=True)
+            self._stay = None
 
     def _ask(
-        self, request: dict[str, Any], pipe: int | None, patience: Patience
-    ) -> tuple[bool | None, list[Table]]:
+        self, request: dict[str, Any], patience: Patience
+    ) -> tuple[bool | None, bool, list[Table]]:
         """Send a request; return whether ngspice wanted to end by ``quit`` (False: by an error,
-        None: it did not) and the plots.
+        None: it did not), whether its process stays, and the plots.
         """
-        self._send(request, pipe)
+        try:
+            send(_pipe(self._worker().stdin).fileno(), request)
+        except OSError:
+            raise _WorkerLostError from None
         head, data = self._receive(patience)
+        if isinstance(head, dict) and "unconfined" in head:
+            raise SimulationError(FailureKind.CRASH, UNCONFINED)
         try:
             return _read_reply(head, data)
         except (ValueError, TypeError, AttributeError, OverflowError):
             raise _no_reply() from None
-
-    def _send(self, request: dict[str, Any], pipe: int | None) -> None:
-        """Write one message to a template's pipe, or to the worker."""
-        try:
-            send(_pipe(self._worker().stdin).fileno() if pipe is None else pipe, request)
-        except OSError:
-            raise _WorkerLostError from None
 
     def _receive(self, patience: Patience) -> tuple[Any, bytes]:
         """Read one reply of the worker's: its head and the bytes behind it.
@@ -309,9 +327,9 @@ class NgspiceLib:
         self._buffer += data
 
 
-def _read_reply(head: Any, data: bytes) -> tuple[bool | None, list[Table]]:
+def _read_reply(head: Any, data: bytes) -> tuple[bool | None, bool, list[Table]]:
     """Read what `worker.reply` wrote; anything else raises one of the errors caught above."""
-    by_quit, plots = head
+    by_quit, stays, plots = head
     tables, at = [], 0
     for plot, found in plots:
         vectors = {}
@@ -320,7 +338,7 @@ def _read_reply(head: Any, data: bytes) -> tuple[bool | None, list[Table]]:
             vectors[name.lower()] = as_array(raw, wide)
             at += len(raw)
         tables.append(Table(str(plot), vectors))
-    return None if by_quit is None else bool(by_quit), tables
+    return None if by_quit is None else bool(by_quit), stays is True, tables
 
 
 def _no_reply() -> SimulationError:

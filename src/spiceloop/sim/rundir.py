@@ -13,7 +13,15 @@ from pathlib import Path, PurePosixPath
 from spiceloop.circuit.deck import Deck
 from spiceloop.errors import DeckError, SetupError
 
-__all__ = ["make_folder", "name_folder", "new_folder", "read_log", "run_folder", "setup_commands"]
+__all__ = [
+    "make_folder",
+    "name_folder",
+    "new_folder",
+    "read_log",
+    "run_folder",
+    "setup_commands",
+    "write_files",
+]
 
 _LOG_HEAD, _LOG_TAIL = 64 << 20, 1 << 20  # bytes; what we have ngspice add stands at the end
 
@@ -29,17 +37,22 @@ def run_folder(deck: Deck, files: Mapping[str, str], inside: Path | None = None)
             raise DeckError(f"{deck.name}: file {name!r} would lie outside the run's folder")
     folder = new_folder(inside)
     try:
-        try:
-            for name, text in {**deck.files, **files}.items():
-                target = folder / name
-                if "/" in name:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise _cannot_write(error) from None
+        write_files(folder, {**deck.files, **files})
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write texts by relative path. Raises `SetupError` where there is no room for them."""
+    try:
+        for name, text in files.items():
+            target = folder / name
+            if "/" in name:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _cannot_write(error) from None
 
 
 def new_folder(inside: Path | None = None) -> Path:

@@ -22,7 +22,7 @@ import struct
 import sys
 from functools import cache
 
-__all__ = ["Sandbox", "kernel_support", "limit"]
+__all__ = ["UNCONFINED", "Sandbox", "kernel_support", "limit"]
 
 # Numbers are the same on every architecture but alpha.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -36,6 +36,10 @@ _REFER, _TRUNCATE, _IOCTL = 1 << 13, 1 << 14, 1 << 15
 _BIND_AND_CONNECT_TCP = 1 << 0 | 1 << 1
 _ABSTRACT_SOCKETS_AND_SIGNALS = 1 << 0 | 1 << 1
 
+UNCONFINED = (
+    "the deck could not be confined to its folder, so it was not run; if it is your own and you "
+    "trust it as you would a program, use --trust-deck"
+)
 _FILE_LIMIT = 4 << 30  # bytes; a waveform file of this size is a mistake or an attack
 
 
@@ -173,8 +177,10 @@ def _launch(parent: str, program: str, deck: str, folder: str) -> None:
     if folder:
         limit()
         loader = _interpreter(program)
-        if loader:  # a script would need its shell, with which it could do anything
-            Sandbox().enter(folder, (program, *loader))
+        # A script would need its shell, with which it could do anything.
+        if loader and not Sandbox().enter(folder, (program, *loader)) and kernel_support():
+            os.write(2, f"{UNCONFINED}\n".encode())
+            return
     os.execv(program, [program, "-b", deck])
 
 

@@ -1,17 +1,19 @@
 """The worker process behind `NgspiceLib`: ``python -m spiceloop.sim.worker FOLDER``.
 
-Loads libngspice once, then forks one child a deck. A child starts with a pristine ngspice, runs
-one deck, sends back its vectors and is gone, so nothing a deck sets, leaks or breaks can reach
-the next one. The child for the next deck is forked ahead, while the parent is busy elsewhere.
+Loads libngspice once, then forks one child for a deck. A child starts with a pristine ngspice, runs
+the deck, sends back its vectors and is gone, so nothing a deck sets, leaks or breaks can reach the
+next one. The child for the next deck is forked ahead, while the parent is busy elsewhere.
 
-A deck that halts at `MARK` turns its child into a *template*: a process with the circuit loaded
-and nothing simulated yet, which from there on forks children of its own. Each of them gets the
-numbers that its deck has changed and goes on behind the mark (see `sim.template`).
+A *plain* deck (`sim.plain`) leaves nothing in ngspice that cannot be undone, so its child may stay:
+it frees circuit, plots, vectors and variables while the parent is busy with the results, and takes
+the next deck of the same kind, which saves a fork and the copies of the pages that it would write.
+It goes after `_MOST_DECKS`, for ngspice loses some 30 kB a deck, and when it has grown too much.
 
-Talk: a request comes on stdin, or on a template's named pipe, as `marshal` data behind eight bytes
-of length (one interpreter at both ends). A reply goes out on stdout: two lengths, a head in JSON,
-the vectors' bytes; who reads it need not trust the process that ran the deck. Text output goes to
-the file ``log`` in the run's folder, line by line, so that it survives a crash or a kill.
+Talk: a request comes on stdin, as `marshal` data behind eight bytes of length (one interpreter at
+both ends); a length of zero sends a child that stayed away. A reply goes out on stdout: two
+lengths, a head in JSON, the vectors' bytes; who reads it need not trust the process that ran the
+deck. Text output goes to the file ``log`` in the run's folder, line by line, so that it survives a
+crash or a kill.
 
 No orphans: each process has one thread; one that waits for children sleeps in poll() and ends, and
 kills them, when its requests' pipe is closed (the parent died, however it died) or when its
@@ -40,17 +42,17 @@ from spiceloop.sim.rundir import make_folder
 from spiceloop.sim.sandbox import Sandbox, kernel_support, limit
 from spiceloop.sim.vector_names import is_asked
 
-__all__ = ["LENGTH", "MARK", "VECTOR", "main", "send"]
+__all__ = ["LENGTH", "dismiss", "main", "send"]
 
-VECTOR = "spiceloop_"  # and a number: the vectors that a template's new values come in
-MARK = "spiceloop: the circuit is loaded"
 LENGTH = 8  # bytes of a length, little-endian
 LOG_LIMIT = 64 * 1024 * 1024  # bytes; an endless loop of echo must not fill the disk
 
 _PR_SET_PDEATHSIG = 1
 _PARENT_CHECK_MS = 1000
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _NO_MORE = 77  # exit status of a process that found its requests' pipe closed
-_MARK = MARK.encode()
+_MOST_DECKS = 200  # for one child
+_MOST_GROWTH = 64 << 20  # bytes
 _CONSTANTS = frozenset(
     [
         "planck",
@@ -84,8 +86,7 @@ class _Worker:
         self.log_fd = -1
         self.log_size = 0
         self.exit: tuple[int, bool] | None = None
-        # A new template says so to the worker that forked it.
-        self.news_in, self.news_out = os.pipe()
+        self.quiet = False  # between decks
         self.ngspice = LibNgspice(self._on_line, self._on_exit)
 
     def _on_exit(self, status: int, is_quit: bool) -> None:
@@ -95,10 +96,10 @@ class _Worker:
     def _on_line(self, text: bytes) -> None:
         # ngspice puts "stdout " or "stderr " in front.
         line = text[7:] if text[:7] in (b"stdout ", b"stderr ") else text
-        if line == _MARK and "template" in self.request:
-            self._become_template()
-        elif self.log_fd < 0 or "template" in self.request:
+        if self.log_fd < 0:
             self.early.append(line)
+        elif self.quiet:
+            return
         elif self.log_size <= LOG_LIMIT:
             self.log_size += len(line) + 1
             if self.log_size > LOG_LIMIT:
@@ -106,57 +107,77 @@ class _Worker:
                 line = b"spiceloop: more than %d MiB of output, the rest is cut" % mebibytes
             os.write(self.log_fd, line + b"\n")
 
-    def serve_one(self) -> NoReturn:
-        """Child: run the request, reply, end."""
-        for command in self.request["commands"]:
-            if self.exit is None:
-                self.ngspice.command(command)
-        if "template" in self.request:  # the deck did not come as far as the mark
-            reply(self.reply_fd, False)
-            os._exit(0)
-        # After an exit ngspice has freed its plots; touching them would crash.
-        plots = [] if self.exit else self._collect()
-        reply(
-            self.reply_fd,
-            [
-                self.exit and self.exit[1],
-                [[plot, [[n, wide, len(raw)] for n, wide, raw in found]] for plot, found in plots],
-            ],
-            [raw for _, found in plots for _, _, raw in found],
-        )
+    def serve(self) -> NoReturn:
+        """Child: run the request, reply; do it again if the deck was plain; end."""
+        size = _memory()
+        for number in range(1, _MOST_DECKS + 1):
+            for command in self.request["commands"]:
+                if self.exit is None:
+                    self.ngspice.command(command)
+            # After an exit ngspice has freed its plots; touching them would crash.
+            plots = [] if self.exit else self._collect()
+            stays = (
+                self.request["plain"] is not None
+                and self.exit is None
+                and number < _MOST_DECKS
+                and _memory() < size + _MOST_GROWTH
+            )
+            reply(
+                self.reply_fd,
+                [
+                    self.exit and self.exit[1],
+                    stays,
+                    [[plot, [[n, w, len(raw)] for n, w, raw in found]] for plot, found in plots],
+                ],
+                [raw for _, found in plots for _, _, raw in found],
+            )
+            if not stays:
+                break
+            self._tidy()
+            self._take_next()
         os._exit(0)
 
-    def _become_template(self) -> None:
-        """Serve from here on; return only in a child, with its own request."""
-        zygote = os.getppid()
-        numbers = range(self.request["settings"])
-        addresses = [self.ngspice.address(f"const.{VECTOR}{number}") for number in numbers]
-        os.dup2(os.open(self.request["template"], os.O_RDONLY), 0)
-        os.close(self.log_fd)
-        os.write(self.news_out, b"T")
-        self.news_in, self.news_out = os.pipe()
-        del self.request["template"]
-        reply(self.reply_fd, True)
-        _serve(self, zygote)
-        for address, value in zip(addresses, self.request["values"], strict=True):
-            ctypes.c_double.from_address(address).value = value
+    def _tidy(self) -> None:
+        """Undo what a plain deck did."""
+        self.quiet = True
+        ngspice = self.ngspice
+        for command in ("destroy all", "remcirc"):
+            ngspice.command(command)
+        for name in ngspice.vectors("const"):
+            if name not in _CONSTANTS:
+                ngspice.command(f"unlet const.{name}")
+        for name in self.request["plain"]:
+            ngspice.command(f"unset {name}")
 
     def receive(self) -> None:
-        """Read a request, go to its folder, give up other rights, open the log."""
+        """Read the first request, go to its folder, give up other rights, open the log."""
         sandbox = Sandbox()
-        head = _read(LENGTH)
-        if not head:
-            os._exit(_NO_MORE)
-        self.request = request = marshal.loads(_read(int.from_bytes(head, "little")))
-        os.chdir(request["folder"])
-        if request["confine"]:
-            sandbox.enter(request["confine"])
+        self._read_request()
+        os.chdir(self.request["folder"])
+        folder = self.request["confine"]
+        if folder and not sandbox.enter(folder) and kernel_support():
+            reply(self.reply_fd, {"unconfined": folder})
+            os._exit(0)
         self.log_fd = fd = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         # What C code prints past the callback belongs into the log too, not into the replies.
         os.dup2(fd, 1)
         os.dup2(fd, 2)
-        if not request["commands"]:  # as if this child had loaded the circuit
-            os.write(fd, b"".join(line + b"\n" for line in self.early))
+
+    def _take_next(self) -> None:
+        """Read the next request, of the same folder, and start its log."""
+        self._read_request()
+        _LIBC.fflush(None)  # what the deck before printed past the callback, if anything
+        os.ftruncate(self.log_fd, 0)
+        self.log_size, self.quiet = 0, False
+
+    def _read_request(self) -> None:
+        head = _read(LENGTH)
+        if not head:
+            os._exit(_NO_MORE)
+        size = int.from_bytes(head, "little")
+        if not size:
+            os._exit(0)
+        self.request = marshal.loads(_read(size))
 
     def _collect(self) -> list[tuple[str, list[tuple[str, bool, bytes]]]]:
         """Return the plots, oldest first, with vectors of length one and those asked for.
@@ -171,7 +192,7 @@ class _Worker:
             names = ngspice.vectors(plot)[::-1]  # the scale first
             keep = bool(wanted) and any(is_asked(name, wanted) for name in names)
             for position, name in enumerate(names):
-                if plot == "const" and (name in _CONSTANTS or name.startswith(VECTOR)):
+                if plot == "const" and name in _CONSTANTS:
                     continue
                 found = ngspice.vector(f"{plot}.{name}")
                 if found is None:
@@ -194,6 +215,11 @@ def send(fd: int, request: dict[str, Any]) -> None:
     """Write one request. Raises `OSError` if nobody can read it any more."""
     data = marshal.dumps(request)
     _write(fd, len(data).to_bytes(LENGTH, "little") + data)
+
+
+def dismiss(fd: int) -> None:
+    """Send a child that stayed away; another takes the next request. Raises `OSError` as `send`."""
+    _write(fd, bytes(LENGTH))
 
 
 def reply(fd: int, head: Any, data: Sequence[bytes] = ()) -> None:
@@ -220,13 +246,18 @@ def _read(size: int) -> bytes:
     return data
 
 
-def _serve(worker: _Worker, parent: int, folder: str = "") -> None:
+def _memory() -> int:
+    """Return the bytes of this process that are in memory."""
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 -- each deck counts
+        return int(file.read().split()[1]) * _PAGE
+
+
+def _serve(worker: _Worker, parent: int, folder: str) -> None:
     """Fork one child after the other, each with a request received; return in a child only.
 
     ``folder`` is to be removed at the end: the parent may be past doing it.
     """
     me = os.getpid()
-    templates: dict[int, int] = {}  # pidfd → process
     while True:
         child = _LIBC.fork()
         if child == 0:
@@ -235,14 +266,12 @@ def _serve(worker: _Worker, parent: int, folder: str = "") -> None:
             return
         if child < 0:
             os._exit(1)
-        ended = _wait(child, parent, templates, worker.news_in)
+        ended = _wait(child, parent)
         status = _NO_MORE if ended is None else os.waitstatus_to_exitcode(ended)
+        if status == _NO_MORE:
+            shutil.rmtree(folder, ignore_errors=True)
+            os._exit(0)
         if status:
-            for process in templates.values():
-                os.kill(process, signal.SIGKILL)
-            if folder and status == _NO_MORE:
-                shutil.rmtree(folder, ignore_errors=True)
-                os._exit(0)
             # A signal as a shell reports it; `NgspiceLib` reads it.
             os._exit(128 - status if status < 0 else status)
 
@@ -255,16 +284,11 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _wait(child: int, parent: int, templates: dict[int, int], news: int) -> int | None:
-    """Wait for the child and return its status, 0 too if it is to stay as a template.
-
-    A template that fails counts as the child. Kills the child and returns None if the parent is
-    gone.
-    """
+def _wait(child: int, parent: int) -> int | None:
+    """Wait for the child and return its status. Kills it and returns None if the parent is gone."""
     poller = select.poll()
     pidfd = os.pidfd_open(child)
-    for fd in (pidfd, news, *templates):
-        poller.register(fd, select.POLLIN)
+    poller.register(pidfd, select.POLLIN)
     poller.register(0, 0)  # only the hang-up, which is always reported; the child reads the data
     hung_up = False
     while True:
@@ -272,17 +296,6 @@ def _wait(child: int, parent: int, templates: dict[int, int], news: int) -> int 
         if pidfd in events:
             os.close(pidfd)
             return os.waitpid(child, 0)[1]
-        if news in events:
-            os.read(news, 1)
-            templates[pidfd] = child
-            return 0
-        for fd in templates.keys() & events.keys():
-            poller.unregister(fd)
-            os.close(fd)
-            status = os.waitpid(templates.pop(fd), 0)[1]
-            if os.waitstatus_to_exitcode(status) != _NO_MORE:
-                os.kill(child, signal.SIGKILL)
-                return status
         if 0 in events:
             hung_up = True
         if hung_up or os.getppid() != parent:
@@ -312,7 +325,7 @@ def main() -> NoReturn:
     banner = b"\n".join(worker.early).decode(errors="replace")
     worker.early.clear()
     try:
-        reply(reply_fd, {"banner": banner})
+        reply(reply_fd, {"banner": banner, "library": worker.ngspice.file()})
     except BrokenPipeError:  # the parent has gone already
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
@@ -322,7 +335,7 @@ def main() -> NoReturn:
     gc.freeze()
     gc.disable()  # a collection in a child would copy every page it touches
     _serve(worker, parent, str(folder))
-    worker.serve_one()
+    worker.serve()
 
 
 if __name__ == "__main__":
