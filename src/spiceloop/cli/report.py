@@ -42,6 +42,15 @@ def report(
     )
     page = opened.report(trial=trial)
     if json:
-        print_json({"report": page, "study": opened.study.url, "trials": len(opened.trials)})
+        from spiceloop.report.html import EXPLANATIONS
+
+        print_json(
+            {
+                "report": page,
+                "explanations": page.with_name(EXPLANATIONS),
+                "study": opened.study.url,
+                "trials": len(opened.trials),
+            }
+        )
     else:
         print_text(str(page))

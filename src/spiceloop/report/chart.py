@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spiceloop.report.palette import GREY
 from spiceloop.report.static import new_figure
+from spiceloop.units import PLAIN_UNITS, format_si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ __all__ = [
     "draw_chart",
     "draw_panel",
     "plotly_chart",
+    "value_axis",
 ]
 
 Spec = dict[str, Any]
@@ -39,6 +41,8 @@ _DIGITS = 5  # significant digits of coordinates: far below a pixel, and small f
 _ROW = 300  # pixels of a row of panels
 _GAP = 0.09  # between panels, part of the width
 _BETWEEN = 62  # pixels between rows: tick labels and the axis' name
+_SPAN, _WIDE = 4.0, 30.0  # ratios from which an axis is logarithmic, and marked at decades only
+_TICKS = 6  # decades that are marked at most
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 _SYMBOLS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "x", "": ""}
 
@@ -79,6 +83,21 @@ class Axis:
     def label(self) -> str:
         """Name and unit, ``power (W)``."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+def value_axis(name: str, unit: str, values: Values, *, log: bool) -> Axis:
+    """Return an axis for values of a metric; logarithmic only where they span enough for it.
+
+    Its ticks are few: decades, or 1, 2, 5 of each.
+    """
+    low, high = float(np.min(values)), float(np.max(values))
+    prefixed = bool(unit) and unit not in PLAIN_UNITS
+    if not log or low <= 0 or high < _SPAN * low:
+        return Axis(name, unit, prefixed=prefixed)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if high < _WIDE * low else (1,)
+    ticks = [float(f"{m}e{e}") for e in decades[:: -(-len(decades) // _TICKS)] for m in steps]
+    return Axis(name, unit, log=True, ticks=tuple((t, format_si(t, digits=3)) for t in ticks))
 
 
 @dataclass(frozen=True)

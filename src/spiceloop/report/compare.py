@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from spiceloop.circuit.design_space import Variable
 from spiceloop.report.axes import shown
 from spiceloop.spec.problem import Metric
 from spiceloop.study.trial import Trial
 
-__all__ = ["Change", "Verdict", "bounds_text", "change", "ratio_text", "shortfall"]
+__all__ = ["Change", "Verdict", "at_bound", "bounds_text", "change", "ratio_text", "shortfall"]
 
 Verdict = Literal["better", "worse", "same", ""]
 
@@ -77,3 +78,11 @@ def shortfall(name: str, metric: Metric, trial: Trial) -> str:
     if metric.maximum is not None and value > metric.maximum:
         return f"exceeds by {shown(value - metric.maximum, metric.unit, 3)}"
     return "violated"
+
+
+def at_bound(variable: Variable, value: float) -> Literal["minimum", "maximum", ""]:
+    """The end of its range that a variable stands at, or empty."""
+    step = variable.grid / 2 or 1e-6 * (variable.upper - variable.lower)
+    if value <= variable.lower + step:
+        return "minimum"
+    return "maximum" if value >= variable.upper - step else ""

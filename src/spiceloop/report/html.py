@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -19,14 +21,24 @@ from typing import TYPE_CHECKING
 from spiceloop.errors import StorageError
 from spiceloop.report.axes import shown
 from spiceloop.report.cards import Card, all_cards
+from spiceloop.report.explain.document import document
 from spiceloop.report.view import StudyView
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["FILE_NAME", "Page", "render", "render_page", "write_page", "write_report"]
+__all__ = [
+    "EXPLANATIONS",
+    "FILE_NAME",
+    "Page",
+    "render",
+    "render_page",
+    "write_page",
+    "write_report",
+]
 
 FILE_NAME = "report.html"
+EXPLANATIONS = "explanations.json"
 
 
 @dataclass(frozen=True)
@@ -42,12 +54,17 @@ class Page:
 
 
 def write_report(view: StudyView, out: Path) -> Path:
-    """Write ``report.html`` and its figures' PNGs into the folder ``out``; return the HTML file.
+    """Write ``report.html``, its figures' PNGs, and what the model says of the study as
+    ``explanations.json``, into the folder ``out``; return the HTML file.
 
     The folder is made if need be; files of an earlier report are replaced. Raises `StorageError`
     where it cannot be written.
     """
-    return write_page(_sizing(view, all_cards(view)), out, out)
+    file = write_page(_sizing(view, all_cards(view)), out, out)
+    text = json.dumps(document(view.explained), indent=2, ensure_ascii=False, allow_nan=False)
+    with _written(out):
+        (out / EXPLANATIONS).write_text(text + "\n", encoding="utf-8")
+    return file
 
 
 def write_page(page: Page, out: Path, pictures: Path) -> Path:
@@ -57,18 +74,24 @@ def write_page(page: Page, out: Path, pictures: Path) -> Path:
     """
     text = render_page(page)
     file = out / FILE_NAME
-    try:
+    with _written(out):
         out.mkdir(parents=True, exist_ok=True)
         pictures.mkdir(parents=True, exist_ok=True)
         for card in page.cards:
             for plot in card.plots:
                 (pictures / plot.picture.name).write_bytes(plot.picture.png)
         file.write_text(text, encoding="utf-8")
+    return file
+
+
+@contextmanager
+def _written(out: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StorageError(
             f"cannot write the report into {out}: {error.strerror or error}"
         ) from error
-    return file
 
 
 def render(view: StudyView, cards: Sequence[Card]) -> str:

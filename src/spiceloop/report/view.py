@@ -12,6 +12,7 @@ from spiceloop.spec.problem import Problem
 from spiceloop.study.trial import Origin, Trial, TrialState
 
 if TYPE_CHECKING:
+    from spiceloop.report.explain.explained import Explained
     from spiceloop.report.front import Front
     from spiceloop.sim.waves import Waves
 
@@ -30,6 +31,7 @@ class StudyView:
     the stated rule to the trials that it sees. ``netlists`` holds the chosen design's decks by
     testbench. ``changes`` says how the problem's files differ from those that the trials were
     simulated with. ``simulate`` serves the problem's figure hooks; without it their card says so.
+    ``workers`` designs were simulated side by side.
     """
 
     problem: Problem
@@ -49,6 +51,7 @@ class StudyView:
     command: str = ""
     changes: tuple[str, ...] = ()
     problem_file: str = ""
+    workers: int = 1
 
     @cached_property
     def start(self) -> Trial | None:
@@ -82,3 +85,10 @@ class StudyView:
         from spiceloop.report.front import Front
 
         return Front.of(self)
+
+    @cached_property
+    def explained(self) -> Explained:
+        """What the study's model says of it."""
+        from spiceloop.report.explain.explained import Explained
+
+        return Explained(self)

@@ -21,7 +21,7 @@ __all__ = ["LEAST", "MOST", "Moment"]
 # Finished trials that a model needs: with fewer, every answer is the prior's.
 LEAST = 5
 # More trials than this make a model whose cost, their third power, nobody waits for.
-MOST = 300
+MOST = 200
 
 
 @dataclass(frozen=True)

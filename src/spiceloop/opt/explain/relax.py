@@ -11,12 +11,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import minimize
+import numpy.typing as npt
+from scipy.optimize import minimize, nnls
 
 from spiceloop.opt.base import Floats
 from spiceloop.opt.explain.moment import Moment
 
-__all__ = ["RADIUS", "best_nearby"]
+__all__ = ["RADIUS", "best_nearby", "reduced_slopes"]
 
 # How far from the design, as a share of each variable's range, the model is believed.
 RADIUS = 0.1
@@ -26,13 +27,20 @@ _SLACK = 1e-2
 
 
 def best_nearby(
-    moment: Moment, goal: int, point: Floats, lower: Floats, upper: Floats
+    moment: Moment,
+    goal: int,
+    begin: Floats,
+    lower: Floats,
+    upper: Floats,
+    centre: Floats | None = None,
 ) -> tuple[Floats, float] | None:
-    """Return where near ``point`` (d,) the model's mean of output ``goal`` is least, and that mean.
+    """Return where near ``centre`` (d,) the mean of output ``goal`` is least, and that mean.
 
-    ``lower`` and ``upper`` (m,) are the outputs' bounds, infinite where there is none. None where
-    the search finds no point that meets them.
+    The search begins at ``begin``, which is also the centre unless one is given. ``lower`` and
+    ``upper`` (m,) are the outputs' bounds, infinite where there is none. None where the search
+    finds no point that meets them.
     """
+    centre = begin if centre is None else centre
     held = np.flatnonzero(np.isfinite(lower)), np.flatnonzero(np.isfinite(upper))
 
     @lru_cache(maxsize=8)  # value, constraints and their derivatives are asked for one by one
@@ -49,16 +57,31 @@ def best_nearby(
 
     found = minimize(
         lambda x: at(x.tobytes())[0][goal],
-        point,
+        begin,
         jac=lambda x: at(x.tobytes())[1][goal],
         method="SLSQP",
         bounds=list(
-            zip(np.maximum(point - RADIUS, 0.0), np.minimum(point + RADIUS, 1.0), strict=True)
+            zip(np.maximum(centre - RADIUS, 0.0), np.minimum(centre + RADIUS, 1.0), strict=True)
         ),
-        constraints=[{"type": "ineq", "fun": room, "jac": room_slopes}] if room(point).size else [],
+        constraints=[{"type": "ineq", "fun": room, "jac": room_slopes}] if room(begin).size else [],
         options={"maxiter": _STEPS, "ftol": 1e-6},
     )
     x = np.asarray(found.x, dtype=float)
     if not np.isfinite(x).all() or (room(x) < -_SLACK).any():
         return None
     return x, float(at(x.tobytes())[0][goal])
+
+
+def reduced_slopes(goal: Floats, room: Floats, free: npt.NDArray[np.bool_]) -> Floats:
+    """Return the slopes (d,) of an objective with the bounds that it touches taken into account.
+
+    ``goal`` (d,) are its own slopes, ``room`` (p, d) those of what is left to each touched bound,
+    ``free`` (d,) marks the variables that may move both ways. The result is the gradient of the
+    Lagrangian with the multipliers that suit the free variables best (J. Nocedal and S. J. Wright,
+    "Numerical Optimization", 2006, section 12.3): what moving a variable on brings when the others
+    follow along the bounds.
+    """
+    if not len(room) or not free.any():
+        return goal
+    multipliers = nnls(room[:, free].T, goal[free])[0]
+    return np.asarray(goal - multipliers @ room)

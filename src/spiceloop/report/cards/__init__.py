@@ -7,11 +7,16 @@ from spiceloop.report.cards import (
     comparison,
     corners,
     failures,
+    forecasts,
     fronts,
     headline,
+    limits,
+    model_error,
     netlist,
     progress,
+    proposals,
     provenance,
+    sensitivity,
     variables,
 )
 from spiceloop.report.cards.base import Card, Maker, Plot, draw
@@ -30,6 +35,11 @@ _CARDS: tuple[tuple[str, str, Maker], ...] = (
     ("circuit", "Circuit figures", circuit.make),
     ("variables", "Design variables", variables.make),
     ("netlist", "Sized netlist", netlist.make),
+    ("sensitivity", "Which variables matter", sensitivity.make),
+    ("limits", "What limits each objective", limits.make),
+    ("model-error", "How far the model can be trusted", model_error.make),
+    ("forecasts", "Predicted against simulated", forecasts.make),
+    ("proposals", "Why these designs", proposals.make),
     ("failures", "What failed, and why", failures.make),
     ("provenance", "How this was made", provenance.make),
 )

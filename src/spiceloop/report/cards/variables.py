@@ -9,7 +9,7 @@ from typing import Any
 from spiceloop.circuit.design_space import Variable
 from spiceloop.report.axes import shown
 from spiceloop.report.cards.base import CannotDrawError, Plot
-from spiceloop.report.compare import ratio_text
+from spiceloop.report.compare import at_bound, ratio_text
 from spiceloop.report.view import StudyView
 
 __all__ = ["make"]
@@ -58,7 +58,7 @@ def _row(view: StudyView, variable: Variable) -> Row:
         shown(start, unit),
         shown(chosen, unit),
         ratio_text(chosen, start),
-        _at_bound(variable, chosen),
+        f"at {end}" if chosen is not None and (end := at_bound(variable, chosen)) else "",
         None if start is None else _place(variable, start),
         None if chosen is None else _place(variable, chosen),
     )
@@ -66,12 +66,3 @@ def _row(view: StudyView, variable: Variable) -> Row:
 
 def _place(variable: Variable, value: float) -> float:
     return min(1.0, max(0.0, variable.to_unit(value)))
-
-
-def _at_bound(variable: Variable, value: float | None) -> str:
-    if value is None:
-        return ""
-    step = variable.grid / 2 or 1e-6 * (variable.upper - variable.lower)
-    if value <= variable.lower + step:
-        return "at minimum"
-    return "at maximum" if value >= variable.upper - step else ""
