@@ -30,7 +30,7 @@ from spiceloop.opt.population import Population, best_first
 
 __all__ = ["Auto"]
 
-_CHEAP = 4.0
+_CHEAP = 8.0
 _LEAST_SHARE = 0.1
 _SHARE_INFEASIBLE = 0.75
 _ROWS = 200
@@ -39,6 +39,8 @@ _BEST = 0.6  # of the rows
 _FIRST_THOUGHT_S = 1.0
 _LATEST = 5  # thoughts, for what the next one will take
 _RECENT = 100  # trials, for what the next one will take
+# For what trials have added; a hundredth of the volume is enough to tell the two methods apart.
+_DIRECTIONS = 64
 # Designs that a population search proposes at once.
 _FEWEST, _MOST = 8, 64
 
@@ -127,7 +129,7 @@ def _model_share(task: Task, history: History, costs: _Costs) -> float:
     """Return the share of the clock that the model is to have."""
     timing = history.timing
     assert timing is not None
-    volumes = relative_volumes(task, history)
+    volumes = relative_volumes(task, history, _DIRECTIONS)
     if volumes[-1] <= 0.0:
         return _SHARE_INFEASIBLE
     gained = np.diff(volumes, prepend=0.0)

@@ -1,7 +1,7 @@
 """What each trial has added to the feasible hypervolume, fast enough to be asked at every turn.
 
-The polar-coordinate formula of J. Deng and Q. Zhang (see `spiceloop.opt.volume`) over a few hundred
-directions, always the same: its error is that of the volume, not of the growth, since two volumes
+The polar-coordinate formula of J. Deng and Q. Zhang (see `spiceloop.opt.volume`) over a few
+``directions``, always the same: its error is that of the volume, not of the growth, since two volumes
 are compared along the same directions.
 """
 
@@ -14,11 +14,10 @@ from spiceloop.opt.pareto import feasible_mask, losses, reference_point
 
 __all__ = ["relative_volumes"]
 
-_DIRECTIONS = 512
-_CHUNK = 128  # rows at once: bounds the memory
+_CELLS = 1 << 16  # rows times directions at once: bounds the memory
 
 
-def relative_volumes(task: Task, history: History) -> Floats:
+def relative_volumes(task: Task, history: History, directions: int = 512) -> Floats:
     """Return the feasible hypervolume after 1, 2, …, n rows, as a share of the last, (n,).
 
     Measured from the report's reference (`reference_point`) as it is now. Zeros where no row
@@ -32,12 +31,15 @@ def relative_volumes(task: Task, history: History) -> Floats:
     if not counts.any():
         return volumes
     gains = gains[counts] / gains[counts].max(axis=0)
-    directions = np.abs(np.random.default_rng(0).standard_normal((_DIRECTIONS, k)))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    reach = np.zeros((1, _DIRECTIONS))
+    rays = np.abs(np.random.default_rng(0).standard_normal((directions, k)))
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    step = _CELLS // directions
+    reach = np.zeros((1, directions))
     found = []
-    for rows in np.split(gains, range(_CHUNK, len(gains), _CHUNK)):
-        along = (rows[:, None, :] / directions).min(axis=2)
+    for rows in np.split(gains, range(step, len(gains), step)):
+        along = rows[:, :1] / rays[:, 0]
+        for j in range(1, k):
+            np.minimum(along, rows[:, j : j + 1] / rays[:, j], out=along)
         reach = np.maximum.accumulate(np.vstack([reach[-1:], along]), axis=0)[1:]
         found.append((reach**k).mean(axis=1))
     volumes[counts] = np.concatenate(found)
