@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spiceloop.api import Result
 from spiceloop.cli.boundary import INTERRUPTED
@@ -18,7 +19,10 @@ from spiceloop.study.loop import Ending
 from spiceloop.study.storage import default_url
 from spiceloop.study.trial import Origin, Trial
 
-__all__ = ["Outcome", "where_words"]
+if TYPE_CHECKING:
+    from spiceloop.opt.convergence import Convergence
+
+__all__ = ["Outcome", "evidence_text", "where_words"]
 
 
 def where_words(result: Result) -> list[str]:
@@ -27,6 +31,24 @@ def where_words(result: Result) -> list[str]:
         return [str(result.out)]
     words = ["--study", result.study.url, "--name", result.study.name]
     return [*words, "--out", str(result.out)]
+
+
+def evidence_text(found: Convergence | None) -> str:
+    """Say what the stopping rule saw at its latest look."""
+    if found is None:
+        return "convergence: too few trials to tell"
+    from spiceloop.opt.convergence import THRESHOLD
+
+    shares = ", ".join(
+        f"{volume:.2%} after {trials}"
+        for trials, volume in zip(found.trials, found.volumes, strict=True)
+    )
+    verdict = "converged" if found.converged else "not converged"
+    return (
+        f"convergence: {verdict}; hypervolume {shares} trials; the latter half added "
+        f"{found.growth:.2%} (threshold {THRESHOLD:.0%}), as many again would add about "
+        f"{found.predicted:.2%}; {found.feasible} feasible designs before it"
+    )
 
 
 _NOTHING = "no trial could be simulated"
@@ -97,6 +119,8 @@ class Outcome:
             f"thinking {board.thinking_s:.1f} s, simulating {board.simulation_s:.1f} s",
         )
         print_text("; ".join(filter(None, parts)))
+        if self.result.study.settings.stop_when_converged:
+            print_text(evidence_text(self.result.convergence))
         print_text(f"study:  {self.result.study.url}")
         if page is not None:
             print_text(f"report: {page}")
@@ -127,9 +151,17 @@ class Outcome:
             "simulations": {"run": board.simulations, "saved": board.saved}
             if len(result.problem.corners) > 1
             else None,
+            "convergence": self._evidence(),
             "report": page,
             "resume": self._resume() if result.ending is Ending.INTERRUPTED else None,
         }
+
+    def _evidence(self) -> dict[str, object] | None:
+        found = self.result.convergence
+        if found is None:
+            return None
+        derived = {"growth": found.growth, "predicted": found.predicted}
+        return {**asdict(found), **derived, "converged": found.converged}
 
     def _chosen(self, choice: Choice | None) -> dict[str, object] | None:
         trial = self._trial(choice.trial if choice else None)

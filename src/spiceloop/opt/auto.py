@@ -5,9 +5,9 @@ The rule, in order (`Auto.choose`):
 1. A budget of simulations only: every one is thought about.
 2. Time enough to think before each of the trials left, or thinking that takes at most `_CHEAP`
    times as long as the simulation it precedes: the model.
-3. Else both take turns, each with a share of the clock in proportion to the progress that its
-   trials made per second over the latter half of the run, and never less than `_LEAST_SHARE`
-   (probability matching, D. Thierens, "An adaptive pursuit strategy for allocating operator
+3. Else both take turns: nine tenths of the clock go to the one whose trials made more progress per
+   second over the latter half of the run, the rest to the other, so that it can come back (the
+   limit of adaptive pursuit, D. Thierens, "An adaptive pursuit strategy for allocating operator
    probabilities", GECCO 2005). Progress is growth of the feasible hypervolume; before the first
    feasible design the model has three quarters of the clock: to meet many bounds at once is where
    it is the farthest ahead.
@@ -141,7 +141,7 @@ def _model_share(task: Task, history: History, costs: _Costs) -> float:
     model, others = rates
     if model + others <= 0.0:
         return 0.5
-    return float(np.clip(model / (model + others), _LEAST_SHARE, 1.0 - _LEAST_SHARE))
+    return 1.0 - _LEAST_SHARE if model > others else _LEAST_SHARE
 
 
 def _batch(seconds: float, costs: _Costs, left: float) -> int:

@@ -1,7 +1,7 @@
 """What each trial has added to the feasible hypervolume, fast enough to be asked at every turn.
 
 The polar-coordinate formula of J. Deng and Q. Zhang (see `spiceloop.opt.volume`) over a few
-``directions``, always the same: its error is that of the volume, not of the growth, since two volumes
+``directions``, always the same: its error is that of the volume, not of the growth, since volumes
 are compared along the same directions.
 """
 

@@ -6,13 +6,14 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from spiceloop.errors import FailureKind, InputError, SetupError, SimulationError, StorageError
 from spiceloop.opt import Budget, make_optimizer
-from spiceloop.study.events import Thinking, TrialFinished, TrialStarted
+from spiceloop.study.events import Chosen, Thinking, TrialFinished, TrialStarted
 from spiceloop.study.loop import Ending, run_study
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Origin, TrialState
@@ -238,6 +239,68 @@ def test_seconds_end_a_run_and_what_earlier_runs_used_counts(run):
     assert used < 1.0 <= max(t.clock_s for t in trials) + 0.06
     assert all(t.state is TrialState.DONE for t in trials)
     assert run(trials=None, fresh=False, **slow)[1] == trials
+
+
+def test_auto_is_resumed_from_recorded_times(run, bench, url):
+    """What it is told after a break is what it would have been told without one."""
+    told = []
+    ending, trials = run(
+        trials=14, seconds=600, optimizer=make_optimizer("auto"), on_event=told.append
+    )
+    assert ending is Ending.BUDGET
+    assert {t.origin for t in trials[5:]} <= {Origin.MODEL, Origin.POPULATION}
+    assert all(t.reason for t in trials[1:])
+    chosen = [e.choice.method for e in told if isinstance(e, Chosen)]
+    assert chosen[0] == "initial"
+    assert len(chosen) == 2 or len(set(chosen)) == 3
+    clocks = [t.clock_s for t in trials]
+    assert clocks == sorted(clocks)
+    assert clocks[0] > 0
+    one, two = (Study.open(url, "s", bench=bench).history() for _ in range(2))
+    assert one.timing.clock_s.tolist() == two.timing.clock_s.tolist() == clocks
+    assert one.timing.guided.tolist() == [t.origin is Origin.MODEL for t in trials]
+    task = replace(bench.problem.task(4), budget=Budget(60, 600))
+    auto = make_optimizer("auto")
+    assert auto.choose(task, one) == auto.choose(task, two)
+    assert np.array_equal(auto.ask(task, one, 2, 1), auto.ask(task, two, 2, 1))
+
+
+def test_trials_of_a_batch_are_begun_in_groups_and_none_is_lost(run, bench, url):
+    """Killed within a group: what was begun is simulated again, under the same number."""
+    options = {"trials": 60, "initial": 4, "optimizer": make_optimizer("population")}
+    groups = []
+    _, whole = run(name="whole", on_event=groups.append, **options)
+    started = [isinstance(e, TrialStarted) for e in groups]
+    assert any(all(started[i : i + 3]) for i in range(len(started)))
+
+    def kill(runs, _):
+        if runs == 30:
+            raise KeyboardInterrupt
+
+    ending, _ = run(name="cut", force=kill, **options)
+    assert ending is Ending.INTERRUPTED
+    left = Study.open(url, "cut", bench=bench).trials
+    assert any(t.state is TrialState.RUNNING for t in left)
+    _, cut = run(name="cut", fresh=False, **options)
+    assert all(t.state is TrialState.DONE for t in cut)
+    assert [t.design for t in cut] == [t.design for t in whole]
+    assert [t.thinking_s > 0 for t in cut] == [t.thinking_s > 0 for t in whole]
+
+
+def test_a_converged_study_ends_and_stays_ended(run):
+    options = {"trials": 4000, "initial": 10, "stop_when_converged": True}
+    optimizer = make_optimizer("population")
+    ending, trials = run(optimizer=optimizer, **options)
+    assert ending is Ending.CONVERGED
+    assert 41 <= len(trials) < 4000
+    again, same = run(optimizer=optimizer, fresh=False, **options)
+    assert again is Ending.CONVERGED
+    assert same == trials
+    half = {**options, "trials": len(trials) // 2}
+    assert run(name="cut", optimizer=optimizer, **half)[0] is Ending.BUDGET
+    ending, cut = run(name="cut", optimizer=optimizer, fresh=False, **options)
+    assert ending is Ending.CONVERGED
+    assert len(cut) >= 41
 
 
 def test_a_result_that_cannot_be_written_ends_the_run_and_is_evaluated_again(
