@@ -57,7 +57,10 @@ class Auto:
         """See `spiceloop.opt.base.Optimizer.ask`."""
         if self.choose(task, history).method == "population":
             return Population().ask(task, history, n, seed)
-        found = Ehvi().ask(task, _thinned(task, history, seed), n, seed)
+        shown = _thinned(task, history, seed)
+        found = Ehvi().ask(task, shown, n, seed)
+        if shown is history:
+            return found
         taken = Taken(task.space, history.x, history.pending)
         rng = np.random.default_rng([seed, history.n_asked, len(history.pending)])
         return np.array([fill(taken, [point], rng) for point in found])
