@@ -195,7 +195,7 @@ def test_a_study_of_another_problem_says_what_differs(bench, url, tmp_path):
     with pytest.raises(StudyError, match="is of another problem") as caught:
         Study.open(url, bench=other)
     text = str(caught.value)
-    assert "parameters.r.maximum was 10000.0 and is now 20000.0" in text
+    assert "parameters.r.maximum was 10k and is now 20k" in text
     assert "metrics.q.measure is new" in text
     assert "rc.spice of testbench step has changed" in text
     assert "description" not in text

@@ -23,10 +23,12 @@ def open_run(
     trust_deck: bool,
     trust_python: bool,
     out: Path | None = None,
+    go_on: bool = False,
 ) -> Result:
     """Open a study for looking at it, and say on standard error what has changed since it ran.
 
-    Raises `InputError` unless exactly one of ``where`` and ``study`` is given, `StudyError`.
+    To ``go_on`` with it, nothing may have changed: whoever resumes it says what has. Raises
+    `InputError` unless exactly one of ``where`` and ``study`` is given, `StudyError`.
     """
     place = where_is(where, study)
     from spiceloop import api
@@ -39,6 +41,6 @@ def open_run(
         trust_deck=trust_deck,
         trust_python=trust_python,
     )
-    for change in opened.study.changes:
+    for change in () if go_on else opened.study.changes:
         note(f"spiceloop: since these trials were simulated: {change}")
     return opened

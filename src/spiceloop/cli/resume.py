@@ -72,6 +72,7 @@ def resume(
         trust_deck=trust_deck,
         trust_python=trust_python,
         out=out,
+        go_on=True,
     )
     settings = opened.study.settings
     loaded = with_timeout(opened.problem, timeout)

@@ -13,6 +13,7 @@ from typing import Any
 
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.problem import Problem
+from spiceloop.units import format_si
 
 __all__ = ["differences", "fingerprint", "readable"]
 
@@ -89,7 +90,34 @@ def differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> list
         elif part.startswith("file "):
             lines.append(f"{part.removeprefix('file ')} has changed")
         else:
-            lines.append(f"{part} was {old} and is now {new}")
+            lines += _changes(part, old, new)
     if len(lines) > _SHOWN:
         lines[_SHOWN:] = [f"and {len(lines) - _SHOWN} more"]
     return lines
+
+
+def _changes(part: str, old: str, new: str) -> list[str]:
+    before, after = _value(old), _value(new)
+    if not (isinstance(before, list) and isinstance(after, list)):
+        return [f"{part} was {_shown(before)} and is now {_shown(after)}"]
+    name = part.removeprefix("order of ")
+    return [
+        *(f"{name}: {_shown(each)} is gone" for each in before if each not in after),
+        *(f"{name}: {_shown(each)} is new" for each in after if each not in before),
+    ] or [f"the order of {name} has changed"]
+
+
+def _value(text: str) -> Any:
+    """A part's value; some are plain words."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, float):
+        return format_si(value, digits=15)
+    return value if isinstance(value, str) else json.dumps(value)

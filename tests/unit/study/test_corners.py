@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shutil
@@ -22,6 +23,7 @@ from spiceloop.spec.evaluate import Evaluator
 from spiceloop.spec.load import load_problem
 from spiceloop.study.choose import choose, pareto_trials
 from spiceloop.study.export import trials_frame
+from spiceloop.study.fingerprint import differences
 from spiceloop.study.loop import run_study
 from spiceloop.study.skipped import estimated, plan_for
 from spiceloop.study.store import Settings, Study
@@ -347,7 +349,7 @@ def test_without_a_feasible_design_the_least_violation_is_judged_over_all_corner
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("minimum: -40", "minimum: -20", r"conditions.temperature.minimum was -40.0 and is now"),
+        ("minimum: -40", "minimum: -20", r"conditions.temperature.minimum was -40 and is now -20"),
         ("metrics:", "early_stop: false\nmetrics:", "early_stop is new"),
         ("metrics:", "corners: [{vdd: 1.7}]\nmetrics:", "corners is new"),
     ],
@@ -357,6 +359,22 @@ def test_a_study_of_other_corners_is_not_gone_on_with(tmp_path, bench, url, old,
     study = Study.open(url, bench=load(tmp_path, (old, new)))
     with pytest.raises(StudyError, match=said):
         study.claim()
+
+
+def test_changed_lists_are_told_by_what_came_and_went():
+    corners = [{"vdd": 1.62, "corner": "ss"}, {"vdd": 1.98}]
+    recorded = {"corners": json.dumps(corners), "order of metrics": '["a", "b"]', "seed": "0"}
+    current = {
+        "corners": json.dumps([*corners[1:], {"name": "hot", "temperature": 125.0}]),
+        "order of metrics": '["b", "a"]',
+        "seed": "1",
+    }
+    assert differences(recorded, current) == [
+        "corners: {vdd: 1.62, corner: ss} is gone",
+        "corners: {name: hot, temperature: 125} is new",
+        "the order of metrics has changed",
+        "seed was 0 and is now 1",
+    ]
 
 
 def test_a_study_without_corners_is_read_as_before(problem, bench, url):
