@@ -92,19 +92,20 @@ def amplifier(rng: np.random.Generator) -> Deck:
         "ac dec 5 1k 10g\nmeas ac gain find vdb(out) at=1k\nmeas ac gbw when vdb(out)=0 fall=1",
         "tran 1n 20n\nmeas tran top max v(out)",
         "dc vin 0 1 0.1\nalter rload = 2k\ndc temp 0 50 25",
-        "noise v(out) vin dec 5 1k 1meg\nprint inoise_total area",
+        "noise v(out) vin dec 5 1k 1meg\nprint inoise_total\nprint area",
         "print $spy_1",
         "altermod n54 vth0 = 0.45",
         "let own = 7\nunlet own",
         "foreach each_1 1 2\necho $each_1\nend",
     ]
+    area = rng.choice([".csparam area={w*l*2}", "*"])  # without it, `area` is no vector
     chosen = [analyses[i] for i in rng.permutation(len(analyses))[: rng.integers(1, 8)]]
     return Deck(
         f"""Two stages
 {BSIM4}
 .param w={w!r} l={length!r}
 .param r={r!r} v={v!r} c=1p
-.csparam area={{w*l*2}}
+{area}
 .temp {hot!r}
 .subckt dev d g s
 m1 d g s 0 n54 l={{l}} w={{w}} ad={{w*0.3u}} as={{w*0.3u}} pd={{2*w}} ps={{2*w}}

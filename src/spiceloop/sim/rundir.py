@@ -50,6 +50,8 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
             target = folder / name
             if "/" in name:
                 target.parent.mkdir(parents=True, exist_ok=True)
+            # To write over a file would have ext4 write it out first, and wait.
+            target.unlink(missing_ok=True)
             target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise _cannot_write(error) from None

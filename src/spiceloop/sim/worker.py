@@ -141,11 +141,11 @@ class _Worker:
         """Undo what a plain deck did."""
         self.quiet = True
         ngspice = self.ngspice
-        for command in ("destroy all", "remcirc"):
+        for command in ("destroy all", "remcirc", "setplot const"):
             ngspice.command(command)
         for name in ngspice.vectors("const"):
             if name not in _CONSTANTS:
-                ngspice.command(f"unlet const.{name}")
+                ngspice.command(f"unlet {name}")  # looks in the current plot only
         for name in self.request["plain"]:
             ngspice.command(f"unset {name}")
 
