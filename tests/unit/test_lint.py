@@ -254,3 +254,9 @@ def test_a_comma_that_hangs_ngspice_is_warned_of(tmp_path):
     found = check(tmp_path, DECK.replace("c1=1n vdd", "c1=1n, vdd"))
     assert len(found) == 1
     assert "rc.spice:2: c1=1n, — at a comma" in found[0]
+
+
+def test_temp_is_pointed_to_temperature(tmp_path):
+    assert check(tmp_path, problem=PROBLEM.replace("temperature:", "temp:")) == [
+        "error: conditions.temp: no .param 'temp' in rc.spice (did you mean 'temperature'?)"
+    ]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.measures import analysis_names, matches
-from spiceloop.circuit.netlist import Netlist
+from spiceloop.circuit.netlist import TEMPERATURE, Netlist
 from spiceloop.spec.corners import is_param
 from spiceloop.spec.problem import Metric, Problem
 
@@ -40,7 +40,10 @@ def unknown_parameters(problem: Problem, netlists: Mapping[str, Netlist]) -> Ite
     ]
     for where, name in wanted:
         if name.lower() not in known:
-            yield where, f"no .param {name!r} in {decks}{did_you_mean(name, known.values())}"
+            meant = did_you_mean(name, known.values())
+            if name.lower() == "temp" and not where.startswith("parameters."):
+                meant = f" (did you mean {TEMPERATURE!r}?)"
+            yield where, f"no .param {name!r} in {decks}{meant}"
 
 
 def find_routes(
