@@ -43,6 +43,7 @@ class Progress:
         self._cluster: ClusterChanged | None = None
         self._live: Live | None = None
         self._volume = ""
+        self._linear = set(board.linear)
         self._volume_again = 0.0  # monotonic time before which the hypervolume is not computed anew
         if sys.stderr.isatty():
             self._live = Live(
@@ -113,6 +114,14 @@ class Progress:
 
     def _measure(self) -> None:
         began = time.monotonic()
+        if turned := self.board.linear - self._linear:
+            self._linear |= turned
+            self._volume_again = 0.0  # what was counted before is on another scale
+            if self._volume:
+                note(
+                    f"hypervolume: counted anew; {', '.join(sorted(turned))} took a value ≤ 0 and "
+                    "is linear from now on, see scale: in the problem file"
+                )
         if began >= self._volume_again:
             self._volume = f"{self.board.hypervolume():.4g}"
             took = time.monotonic() - began

@@ -24,6 +24,8 @@ class Scoreboard:
     budget: Budget
     trials: dict[int, Trial] = field(default_factory=dict)
     clock_s: float = 0.0  # of the study, at the newest trial
+    # Objectives of scale auto that took a value ≤ 0: the hypervolume is then on another scale.
+    linear: set[str] = field(default_factory=set)
     _ended: int = 0
 
     def add(self, trial: Trial) -> None:
@@ -33,6 +35,8 @@ class Scoreboard:
             self._ended += new and trial.origin is not Origin.START
             self.clock_s = max(self.clock_s, trial.clock_s)
             self.trials[trial.number] = trial
+            goals = (g.metric for g in self.task.goals if g.scale == "auto")
+            self.linear |= {name for name in goals if trial.metrics.get(name, 1.0) <= 0}
 
     @property
     def start(self) -> Trial | None:

@@ -162,3 +162,14 @@ def test_a_cluster_is_shown_as_workers_join_and_leave(capsys: pytest.CaptureFixt
     console.print(progress.drawing())
     assert "cluster: 1 worker, 1 thread" in console.file.getvalue()
     assert "2 simulations in flight" in console.file.getvalue()
+
+
+def test_a_hypervolume_that_changes_its_scale_says_so(
+    board: Scoreboard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress(board)
+    progress.on_event(TrialFinished(done(1, 40.0, 5e-4)))
+    progress.on_event(TrialFinished(done(2, 40.0, -1e-6)))
+    progress.on_event(TrialFinished(done(3, 40.0, -2e-6)))
+    said = capsys.readouterr().err
+    assert said.count("hypervolume: counted anew; power took a value ≤ 0") == 1
