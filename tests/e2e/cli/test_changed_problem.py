@@ -19,7 +19,7 @@ def test_resume_tells_a_change_once_and_export_tells_it_too(cli: Run, tmp_path: 
     shutil.copytree(DATA, tmp_path / "mine")
     file = tmp_path / "mine" / "problem.yaml"
     sized = cli(
-        "size", file, "--trials", "1", "--optimizer", "sobol", "--no-report", "--out", "run"
+        "size", file, "--budget", "1", "--optimizer", "sobol", "--no-report", "--out", "run"
     )
     assert sized.returncode == 0, sized.stderr
     file.write_text(file.read_text().replace("maximum: 125", "maximum: 110"))
