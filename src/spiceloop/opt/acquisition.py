@@ -24,7 +24,7 @@ from botorch.utils.multi_objective.pareto import is_non_dominated
 from botorch.utils.safe_math import log1mexp
 from torch import Tensor
 
-__all__ = ["LogEhvi", "log_probability_between", "thin_front"]
+__all__ = ["LogEhvi", "log_h", "log_probability_between", "normal_density", "thin_front"]
 
 # Stands for log 0: adds nothing to any sum, and its gradient is zero rather than NaN.
 _LOG_ZERO = -1e30
@@ -56,10 +56,10 @@ class LogEhvi:
         total = torch.zeros(len(mean), self.n_boxes, dtype=mean.dtype)
         for (faces, low, high), m, s in zip(self._faces, mean.T, sd.T, strict=True):
             finite = faces[faces.isfinite()]
-            log_h = _log_h((-m[:, None] - finite) / s[:, None])
+            at = log_h((-m[:, None] - finite) / s[:, None])
             if len(finite) < len(faces):  # faces are sorted, so infinity is the last
-                log_h = torch.cat([log_h, torch.full_like(log_h[:, :1], _LOG_ZERO)], dim=1)
-            log_low, log_high = log_h[:, low], log_h[:, high]
+                at = torch.cat([at, torch.full_like(at[:, :1], _LOG_ZERO)], dim=1)
+            log_low, log_high = at[:, low], at[:, high]
             # E over a box of [l, u]: s·h((f − l)/s) − s·h((f − u)/s)
             total = total + s.log()[:, None] + log_low
             total = total + log1mexp((log_high - log_low).clamp_max(-1e-14))
@@ -122,21 +122,22 @@ def _boxes(front: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     return cells[0][wide], cells[1][wide]
 
 
-def _log_h(z: Tensor) -> Tensor:
+def log_h(z: Tensor) -> Tensor:
     """Log of h(z) = φ(z) + z·Φ(z), expected improvement in units of the standard deviation.
 
     Below −1 by h = φ·(1 − |z|·Φ(z)/φ(z)) with the scaled complementary error function, below −10⁴
     by its leading term φ/z².
     """
     near = z.clamp_min(-1.0)
-    log_near = (_phi(near) + near * torch.special.ndtr(near)).log()
+    log_near = (normal_density(near) + near * torch.special.ndtr(near)).log()
     size = (-z).clamp(1.0, 1e4)
     mills = math.sqrt(math.pi / 2) * torch.special.erfcx(size * math.sqrt(0.5))
     tail = torch.where(z > -1e4, (1.0 - size * mills).log(), -2.0 * (-z).clamp_min(1e4).log())
     return torch.where(z > -1.0, log_near, -0.5 * z.square() - _LOG_SQRT_2PI + tail)
 
 
-def _phi(z: Tensor) -> Tensor:
+def normal_density(z: Tensor) -> Tensor:
+    """Return φ(z)."""
     return (-0.5 * z.square() - _LOG_SQRT_2PI).exp()
 
 

@@ -2,7 +2,8 @@
 
 S. Daulton, M. Balandat, E. Bakshy, "Differentiable Expected Hypervolume Improvement for Parallel
 Multi-Objective Bayesian Optimization", NeurIPS 2020, in the forms that `model` and `acquisition`
-state. Before the first feasible design the probability of feasibility alone is maximized.
+state. Before the first feasible design the probability of feasibility and the expected improvement
+of the total violation (`violation`) are maximized in turns.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from spiceloop.opt.pick import Taken, fill
 from spiceloop.opt.search import Acquisition, climb, climb_on_grid, raw_points
 from spiceloop.opt.sobol import Sobol
 from spiceloop.opt.threads import one_thread
+from spiceloop.opt.violation import LogViolationImprovement
 
 __all__ = ["Ehvi"]
 
@@ -79,9 +81,9 @@ def build_acquisition(
     """Return the function to maximize, of points (b, d).
 
     With a feasible trial, log EHVI + log P(other bounds met) + log P(the simulation finishes); a
-    bounded goal's bound is its reference. Before the first feasible one, the probability of
-    meeting every bound in place of the first two. A pending design counts as giving what the model
-    predicts.
+    bounded goal's bound is its reference. Before the first feasible one, in place of the first two
+    and in turns: the probability of meeting every bound, and `LogViolationImprovement`. A pending
+    design counts as giving what the model predicts.
     """
     k = len(outputs.reference)
     lower, upper = torch.as_tensor(outputs.lower), torch.tensor(outputs.upper)
@@ -92,13 +94,14 @@ def build_acquisition(
         met = ((believed >= lower) & (believed <= upper)).all(dim=1)
         front = torch.cat([front, believed[met, :k]])
     seek = not outputs.feasible.any() and outputs.constrained
+    mend = LogViolationImprovement.in_turn(model.y, lower, upper) if seek else None
     ehvi = None if seek else LogEhvi(front, torch.as_tensor(outputs.reference))
     if ehvi is not None:
         upper[:k] = torch.inf
 
     def acquisition(points: Tensor) -> Tensor:
         mean, sd = model.predict(points)
-        value = log_probability_between(mean, sd, lower, upper)
+        value = mend(mean, sd) if mend else log_probability_between(mean, sd, lower, upper)
         if ehvi is not None:
             value = value + ehvi(mean[:, :k], sd[:, :k])
         if failures is not None:
@@ -109,9 +112,15 @@ def build_acquisition(
 
 
 def _good(outputs: Outputs) -> Floats:
-    """Return designs (g, d), best first: least worst excess over reference and bounds."""
+    """Return designs (g, d), best first: least worst excess over reference and bounds.
+
+    Before the first feasible one, least total violation: the worst bound is often one that a dozen
+    designs break by as much.
+    """
     k = len(outputs.reference)
-    excess = np.hstack(
-        [outputs.y[:, :k] - outputs.reference, outputs.y - outputs.upper, outputs.lower - outputs.y]
-    )
-    return outputs.x[np.argsort(excess.max(axis=1), kind="stable")[:_GOOD]]
+    bounds = np.hstack([outputs.y - outputs.upper, outputs.lower - outputs.y])
+    if outputs.feasible.any() or not outputs.constrained:
+        excess = np.hstack([outputs.y[:, :k] - outputs.reference, bounds]).max(axis=1)
+    else:
+        excess = np.maximum(bounds, 0.0).sum(axis=1)
+    return outputs.x[np.argsort(excess, kind="stable")[:_GOOD]]

@@ -4,9 +4,9 @@ The acquisition is that of `spiceloop.opt.ehvi.build_acquisition`,
 
     log EHVI + Σ log P(bound met) + log P(the simulation finishes) ,
 
-before the first feasible design without its first term. Of the expected improvement, the part that
-the predicted means alone would bring is exploiting what is known; the rest comes of the model's
-uncertainty, and is exploring.
+before the first feasible design a function of the bounds alone in place of the first two. Of the
+expected improvement, the part that the predicted means alone would bring is exploiting what is
+known; the rest comes of the model's uncertainty, and is exploring.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 
 from spiceloop.opt.acquisition import LogEhvi, log_probability_between
 from spiceloop.opt.base import Floats
+from spiceloop.opt.ehvi import build_acquisition
 from spiceloop.opt.explain.moment import Moment
 from spiceloop.opt.explain.units import Interval
 from spiceloop.opt.pareto import hypervolume
@@ -72,7 +73,7 @@ def terms_at(moment: Moment, point: Floats) -> Terms:
 def _terms(moment: Moment, at: torch.Tensor) -> Terms:
     outputs, units, k = moment.outputs, moment.units, moment.n_goals
     model, front = moment.model, torch.as_tensor(outputs.front)
-    lower, upper = torch.as_tensor(outputs.lower), torch.tensor(outputs.upper)
+    lower, upper = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)
     reference = torch.as_tensor(outputs.reference)
     pending = moment.history.pending
     if len(pending):  # they count as giving what the model predicts
@@ -82,25 +83,19 @@ def _terms(moment: Moment, at: torch.Tensor) -> Terms:
         front = torch.cat([front, believed[met, :k]])
     mean, sd = model.predict(at)
     p_bounds = {}
-    log_p = 0.0
-    seeking = outputs.constrained and not outputs.feasible.any()
-    if not seeking:
-        upper = upper.clone()
-        upper[:k] = torch.inf  # a bounded goal's bound is its reference
     for j, name in enumerate(units.names):
         if math.isfinite(outputs.lower[j]) or math.isfinite(outputs.upper[j]):
             one = slice(j, j + 1)
             args = (mean[:, one], sd[:, one])
             whole = torch.as_tensor(outputs.lower[one]), torch.as_tensor(outputs.upper[one])
             p_bounds[name] = math.exp(log_probability_between(*args, *whole).item())
-    log_p = log_probability_between(mean, sd, lower, upper).item()
     gain = exploiting = None
-    if not seeking:
+    if outputs.feasible.any() or not outputs.constrained:
         ehvi = LogEhvi(front, reference)
         log_gain = ehvi(mean[:, :k], sd[:, :k]).item()
         certain = ehvi(mean[:, :k], _CERTAIN * sd[:, :k]).item()
         gain, exploiting = math.exp(log_gain), math.exp(min(0.0, certain - log_gain))
-        log_p += log_gain
+    acquisition = build_acquisition(outputs, moment.model, moment.failures, pending)
     log_finishes = moment.failures.log_probability(at).item() if moment.failures else 0.0
     means, sds = mean[0].tolist(), sd[0].tolist()
     return Terms(
@@ -109,7 +104,7 @@ def _terms(moment: Moment, at: torch.Tensor) -> Terms:
         exploiting=exploiting,
         p_bounds=p_bounds,
         p_finishes=math.exp(log_finishes),
-        acquisition=log_p + log_finishes,
+        acquisition=acquisition(at).item(),
         forecast={n: units.interval(j, means[j], sds[j]) for j, n in enumerate(units.names)},
         most_uncertain=units.names[int(np.argmax(sds))],
     )
