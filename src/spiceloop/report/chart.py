@@ -198,7 +198,7 @@ def plotly_chart(chart: Chart) -> Spec:
         x, y = _ref("x", n), _ref("y", n)
         data += [{**trace, "xaxis": x, "yaxis": y} for trace in _traces(panel, seen)]
         layout[_key("xaxis", n)] = {
-            **_axis(panel.x), "domain": [left, left + width], "anchor": y,
+            **_axis(panel.x), "domain": [left, min(1.0, left + width)], "anchor": y,
         }  # fmt: skip
         layout[_key("yaxis", n)] = {
             **_axis(panel.y), "domain": [max(0.0, top - height), top], "anchor": x,

@@ -81,17 +81,28 @@ def test_log_axes_follow_the_optimizers_scale(make_view: Callable[..., StudyView
     assert spec["layout"]["xaxis"]["title"]["text"] == "goal0 (V)"
 
 
+def no_model(finished: str) -> dict[str, str]:
+    reason = f"{finished} finished; a model takes 5"
+    return {
+        "sensitivity": reason, "model-error": reason, "limits": "",
+        "forecasts": "had enough to learn", "proposals": "had enough finished trials",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("more", "reasons"),
     [
-        ({"feasible": False}, {"hypervolume": "meets every constraint", "netlist": "No design"}),
+        ({"feasible": False}, {
+            "hypervolume": "meets every constraint", "netlist": "No design",
+            "limits": "no trial meets every bound",
+        }),
         ({"start": False}, {}),
         ({"trials": (), "chosen": None}, {
             "comparison": "No trial was simulated", "fronts": "No trial", "parallel": "No trial",
             "hypervolume": "No trial has ended", "progress": "No trial", "variables": "neither",
-            "netlist": "No design was chosen",
+            "netlist": "No design was chosen", **no_model("0 trials"),
         }),
-        ({"n": 1}, {"netlist": "No design was chosen"}),
+        ({"n": 1}, {"netlist": "No design was chosen", **no_model("1 trial")}),
     ],
 )  # fmt: skip
 def test_poor_studies_say_why(

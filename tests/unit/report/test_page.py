@@ -81,7 +81,10 @@ def test_policy_names_exactly_the_scripts_of_the_page(page: Path) -> None:
 
 def test_every_picture_is_drawn(page: Path) -> None:
     found = sorted(p.name for p in page.parent.glob("*.png"))
-    assert found == ["best_so_far.png", "hypervolume.png", "parallel.png", "pareto.png"]
+    assert found == [
+        "best_so_far.png", "forecasts.png", "hypervolume.png", "model-error.png", "parallel.png",
+        "pareto.png",
+    ]  # fmt: skip
     for name in found:
         with Image.open(page.parent / name) as image:
             pixels = np.asarray(image.convert("L"))
@@ -92,7 +95,7 @@ def test_every_picture_is_drawn(page: Path) -> None:
 
 def test_in_line_pictures_are_png(page: Path) -> None:
     images = [a["src"] for t, a in parse(page.read_text()).tags if t == "img"]
-    assert len(images) == 4
+    assert len(images) == 6
     for source in images:
         assert source is not None
         with Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))) as image:

@@ -60,8 +60,8 @@ def _aim(reason: Reason) -> str:
     terms = reason.terms
     if terms.gain is None:
         return (
-            "No feasible design was known, so the probability to meet every bound was all that "
-            f"counted: {probability(terms.p_all)}."
+            "No feasible design was known, so the bounds alone counted: all of them met with "
+            f"{probability(terms.p_all)}."
         )
     return f"Expected to add {_volume(terms.gain, reason)} to the hypervolume."
 
