@@ -27,7 +27,7 @@ sys.path.insert(0, str(HERE))
 
 from arena import problems, summary  # noqa: E402
 from arena.budget import Budget  # noqa: E402
-from arena.competitors import COMPETITORS  # noqa: E402
+from arena.competitors import COMPETITORS, TIMED_ONLY  # noqa: E402
 from arena.one_run import UNFINISHED  # noqa: E402
 from arena.problems import ArenaProblem  # noqa: E402
 from arena.record import Record, run_file  # noqa: E402
@@ -102,6 +102,7 @@ def run_all(
         for name in names
         for competitor in competitors
         for budget in wanted
+        if budget.timed or competitor not in TIMED_ONLY
         if not done(options.results, name, competitor, budget, seed)
     ]
     running: dict[subprocess.Popen[bytes], tuple[str, float]] = {}

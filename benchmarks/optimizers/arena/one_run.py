@@ -48,7 +48,7 @@ def run_one(
         # Loading models and libraries is nobody's thinking.
         evaluate(space.from_unit(np.full(len(space), 0.5)))
         began = time.perf_counter()
-        player = make_competitor(competitor, problem, seed)
+        player = make_competitor(competitor, problem, budget, seed)
         setting_up = time.perf_counter() - began
         began = written = time.perf_counter()
         used, stopped = 0.0, ""

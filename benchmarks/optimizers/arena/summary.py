@@ -18,7 +18,7 @@ from spiceloop.opt.base import Floats
 
 __all__ = ["Run", "collect", "draw", "table"]
 
-OURS = "ehvi"
+OURS = ("ehvi", "auto", "population")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def table(runs: Runs, budgets: Sequence[Budget]) -> str:
             group = {c: found for c, found in group.items() if found}
             ends = {c: [_final(r, budget) for r in found] for c, found in group.items()}
             goal = max(
-                (measures.quartiles(v)[1] for c, v in ends.items() if c != OURS), default=0.0
+                (measures.quartiles(v)[1] for c, v in ends.items() if c not in OURS), default=0.0
             )
             for c, found in group.items():
                 short = sum(not r.record.full(budget) for r in found)
@@ -131,13 +131,17 @@ def draw(runs: Runs, file: Path) -> None:
         axes[1, j].set(xlabel="seconds", xscale="log")
     for row in axes:
         row[0].set_ylabel("feasible hypervolume")
-    axes[0, 0].legend(fontsize="small")
+    shown = [ax for ax in axes.flat if ax.has_data()]
+    handles = {
+        label: h for ax in shown for h, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    shown[0].legend(handles.values(), handles.keys(), fontsize="small")
     figure.savefig(file, dpi=130)
     plt.close(figure)
 
 
 def _band(ax, x, curves, competitor, colours):  # type: ignore[no-untyped-def]
     low, middle, high = np.quantile(np.array(curves), [0.25, 0.5, 0.75], axis=0)
-    width = 2.2 if competitor == OURS else 1.2
+    width = 2.2 if competitor in OURS[:2] else 1.2
     ax.plot(x, middle, color=colours[competitor], label=competitor, lw=width)
     ax.fill_between(x, low, high, color=colours[competitor], alpha=0.12, lw=0)

@@ -33,7 +33,7 @@ def test_every_competitor_repeats_itself_and_survives_failures(competitor: str) 
     d, m = len(problem.task.space), len(problem.metric_names)
     asked = []
     for _ in range(2):
-        player = make_competitor(competitor, problem, seed=3)
+        player = make_competitor(competitor, problem, Budget.parse("100"), seed=3)
         points = []
         for i in range(12):
             x = player.ask()
@@ -51,9 +51,12 @@ def test_every_competitor_repeats_itself_and_survives_failures(competitor: str) 
 
 def test_spiceloop_and_the_samplers_begin_with_the_same_points() -> None:
     problem = ArenaProblem.load("czdt1")
-    first = [make_competitor(c, problem, seed=1).ask() for c in ("ehvi", "tpe", "gpsampler")]
+    budget = Budget.parse("60s")
+    players = [make_competitor(c, problem, budget, 1) for c in ("ehvi", "auto", "tpe", "gpsampler")]
+    first = [player.ask() for player in players]
     assert first[0] == pytest.approx(first[1])
     assert first[0] == pytest.approx(first[2])
+    assert first[0] == pytest.approx(first[3])
 
 
 def test_a_run_is_read_back_as_it_was_and_summarised(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Who optimizes: one family a file, all asked and told one design at a time.
 
 ============ =====================================================================================
-ehvi         spiceloop's main method
+ehvi         spiceloop's method guided by a model
+auto         that and a population search in turns; in seconds only, else it is ehvi
+population   spiceloop's population search; in seconds only
 sobol        scrambled Sobol points
 tpe          Optuna's TPESampler, as it comes
 nsga2        Optuna's NSGAIISampler
@@ -14,21 +16,37 @@ ax           Ax's default strategy, in an environment of its own
 
 from __future__ import annotations
 
+from arena.budget import Budget
 from arena.competitors.base import Competitor
 from arena.problems import ArenaProblem
 
-__all__ = ["COMPETITORS", "Competitor", "make_competitor"]
+__all__ = ["COMPETITORS", "TIMED_ONLY", "Competitor", "make_competitor"]
 
-COMPETITORS = ("ehvi", "sobol", "tpe", "nsga2", "gpsampler", "pymoo", "qlognehvi", "ax")
+COMPETITORS = (
+    "ehvi",
+    "auto",
+    "population",
+    "sobol",
+    "tpe",
+    "nsga2",
+    "gpsampler",
+    "pymoo",
+    "qlognehvi",
+    "ax",
+)
 
 
-def make_competitor(name: str, problem: ArenaProblem, seed: int) -> Competitor:
+# Those that a comparison at equal simulations has no use for.
+TIMED_ONLY = ("auto", "population")
+
+
+def make_competitor(name: str, problem: ArenaProblem, budget: Budget, seed: int) -> Competitor:
     """Return a competitor by its name."""
     match name:
-        case "ehvi" | "sobol":
+        case "ehvi" | "auto" | "population" | "sobol":
             from arena.competitors.ours import Ours
 
-            return Ours(name, problem, seed)
+            return Ours(name, problem, budget, seed)
         case "tpe" | "nsga2" | "gpsampler":
             from arena.competitors.optuna_samplers import OptunaSampler
 
