@@ -7,7 +7,7 @@ next one. The child for the next deck is forked ahead, while the parent is busy 
 A *plain* deck (`sim.plain`) leaves nothing in ngspice that cannot be undone, so its child may stay:
 it frees circuit, plots, vectors and variables while the parent is busy with the results, and takes
 the next deck of the same kind, which saves a fork and the copies of the pages that it would write.
-It goes after `_MOST_DECKS`, for ngspice loses some 30 kB a deck, and when it has grown too much.
+It goes after `_MOST_DECKS`, for ngspice loses some 2.5 kB a deck, and when it has grown too much.
 
 Talk: a request comes on stdin, as `marshal` data behind eight bytes of length (one interpreter at
 both ends); a length of zero sends a child that stayed away. A reply goes out on stdout: two
