@@ -19,7 +19,7 @@ import pytest
 import spiceloop
 from dask_cluster import DaskCluster, wait_until
 from spiceloop.errors import ClusterError
-from spiceloop.opt import make_optimizer
+from spiceloop.opt import Budget, make_optimizer
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
 from spiceloop.study.cluster import DaskCrew
@@ -316,7 +316,7 @@ def test_workers_need_none_of_the_problem_s_files(cluster, tmp_path):
     run_study(
         study,
         make_optimizer("sobol"),
-        budget=6,
+        budget=Budget(6),
         initial=6,
         seed=1,
         crew=lambda study: Mover(study, cluster.address),

@@ -75,7 +75,7 @@ def test_no_room_for_run_folders_ends_the_run_and_room_lets_it_go_on(
         if study.n_begun == 3:
             fill(small_disk)
 
-    options = {"trials": 5, "initial": 5, "seed": 3, "simulator": "ngspice-batch"}
+    options = {"budget": Budget(5), "initial": 5, "seed": 3, "simulator": "ngspice-batch"}
     with pytest.raises(SetupError, match="cannot write a deck for the simulator") as caught:
         run_study(study, make_optimizer("sobol"), on_event=fill_up, **options)
     assert f"free some space in {small_disk}" in str(caught.value)

@@ -69,8 +69,9 @@ def test_every_plot_is_drawn_without_an_error(
     page = write_report(make_view(k, 20), tmp_path)
     dom, console = chromium(page, "--dump-dom")
     assert console == ""
-    plots = re.findall(r'<div class="plot[^>]*id="plot-(\w+)"', dom)
-    assert set(plots) == {"hypervolume", "best"} | ({"pareto", "parallel"} if k > 1 else set())
+    plots = re.findall(r'<div class="plot[^>]*id="plot-([\w-]+)"', dom)
+    wanted = {"hypervolume", "best", "forecasts", "model-error"}
+    assert set(plots) == wanted | ({"pareto", "parallel"} if k > 1 else set())
     assert re.search(rf'data-drawn="{len(plots)}"', dom)
     # Plotly makes three layers of class main-svg for each plot.
     assert len(re.findall(r'<svg class="main-svg"', dom)) >= len(plots)
@@ -92,7 +93,7 @@ def test_attack_does_not_run_in_the_browser(
     assert console == ""  # a script that the policy stopped would be reported here
     assert "<title>owned" not in dom
     assert '<img src="x"' not in dom
-    assert 'data-drawn="4"' in dom
+    assert 'data-drawn="6"' in dom
 
 
 def test_marking_is_linked(make_view: Callable[..., StudyView], tmp_path: Path) -> None:
