@@ -7,8 +7,8 @@
     python benchmarks/optimizers/run.py --smoke                           # what CI runs
 
 Every run (problem, competitor, seed) is a process of its own with one thread, ``--jobs`` of them at
-a time, and one JSON file; runs whose file is there are not run again. README.md says what is
-compared and how.
+a time, and one file (JSON, gzip); runs whose file is there are not run again. README.md says what
+is compared and how.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from arena.budget import Budget  # noqa: E402
 from arena.competitors import COMPETITORS, TIMED_ONLY  # noqa: E402
 from arena.one_run import UNFINISHED  # noqa: E402
 from arena.problems import ArenaProblem  # noqa: E402
-from arena.record import Record, run_file  # noqa: E402
+from arena.record import Record, read_text, run_file, write_text  # noqa: E402
 
 BUDGETS = ("35", "100", "200", "60s")
 # What CI runs: a closed form and two circuits, a few simulations each. Ax has an environment of its
@@ -136,8 +136,8 @@ def settle(file: Path) -> None:
     """Let what a killed run had count as its result: it would be no other next time."""
     if file.exists():
         stopped = f'"stopped": "{UNFINISHED}"'
-        text = file.read_text().replace(stopped, '"stopped": "killed far beyond its limit"', 1)
-        file.write_text(text)
+        text = read_text(file).replace(stopped, '"stopped": "killed far beyond its limit"', 1)
+        write_text(file, text)
 
 
 def done(results: Path, name: str, competitor: str, budget: Budget, seed: int) -> bool:

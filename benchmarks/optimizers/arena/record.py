@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import platform
@@ -17,7 +18,7 @@ from arena.budget import Budget
 from arena.problems import ArenaProblem
 from spiceloop.opt.base import Floats
 
-__all__ = ["Record", "environment", "run_file"]
+__all__ = ["Record", "environment", "read_text", "run_file", "write_text"]
 
 _PACKAGES = ("spiceloop", "botorch", "gpytorch", "torch", "optuna", "pymoo", "moocore", "numpy")
 _DIGITS = 6
@@ -73,13 +74,13 @@ class Record:
         text = json.dumps(head, indent=1)[:-2] + ',\n "evaluations": [\n  '
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(".part")
-        temporary.write_text(text + ",\n  ".join(lines) + "\n ]\n}\n")
+        write_text(temporary, text + ",\n  ".join(lines) + "\n ]\n}\n")
         temporary.replace(file)
 
     @classmethod
     def read(cls, file: Path, problem: ArenaProblem) -> Record:
         """Read a run; raises `ValueError` where the problem has other metrics by now."""
-        found = json.loads(file.read_text())
+        found = json.loads(read_text(file))
         if found["columns"] != _columns(problem):
             raise ValueError(f"{file}: of an earlier {problem.name}; delete it to run it again")
         d = len(problem.task.space)
@@ -91,7 +92,17 @@ class Record:
 
 def run_file(results: Path, problem: str, competitor: str, timed: bool, seed: int) -> Path:
     """Return where a run is kept. Runs of all budgets in simulations are one run, the longest."""
-    return results / problem / f"{competitor}{'-timed' if timed else ''}-{seed}.json"
+    return results / problem / f"{competitor}{'-timed' if timed else ''}-{seed}.json.gz"
+
+
+def read_text(file: Path) -> str:
+    """Return what `write_text` wrote."""
+    return gzip.decompress(file.read_bytes()).decode()
+
+
+def write_text(file: Path, text: str) -> None:
+    """Compress; the same text gives the same bytes."""
+    file.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def _columns(problem: ArenaProblem) -> list[str]:

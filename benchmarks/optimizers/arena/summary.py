@@ -41,7 +41,7 @@ def collect(results: Path) -> Runs:
         for competitor in COMPETITORS:
             for timed in (False, True):
                 pattern = run_file(results, name, competitor, timed, 0).name
-                files = (results / name).glob(pattern.replace("-0.json", "-[0-9]*.json"))
+                files = (results / name).glob(pattern.replace("-0.", "-[0-9]*."))
                 for file in sorted(files):
                     record = Record.read(file, problem)
                     if record.stopped == UNFINISHED:

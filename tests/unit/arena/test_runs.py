@@ -79,7 +79,7 @@ def test_a_run_is_read_back_as_it_was_and_summarised(tmp_path: Path) -> None:
 
 def test_a_run_in_seconds_and_one_over_its_limit_end(tmp_path: Path) -> None:
     problem = ArenaProblem.load("czdt1")
-    timed = run_one(problem, "sobol", Budget.parse("0.2s"), 0, 100.0, tmp_path / "a.json")
+    timed = run_one(problem, "sobol", Budget.parse("0.2s"), 0, 100.0, tmp_path / "a.json.gz")
     assert timed.enough_for(Budget.parse("0.2s")) or timed.ended[-1] == pytest.approx(0.2, abs=0.1)
     assert len(timed.rows) >= 2
     file = run_file(tmp_path, "czdt1", "sobol", False, 0)
