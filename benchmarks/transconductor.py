@@ -57,7 +57,8 @@ def main() -> None:
     if not options.summary:
         for optimizer in options.optimizer or ["ehvi"]:
             run_all(optimizer, options)
-    runs = {f.stem: json.loads(f.read_text()) for f in sorted(RESULTS.glob("*.json"))}
+    files = [f for f in sorted(RESULTS.glob("*.json")) if f.stem.split("-")[0] in OPTIMIZERS]
+    runs = {f.stem: json.loads(f.read_text()) for f in files}
     print(table(runs))
     draw(runs, RESULTS / "hypervolume.png")
 

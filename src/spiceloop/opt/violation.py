@@ -11,7 +11,7 @@ Functions", J. Global Optim. 13, 1998, in logarithms.
 
 The probability of meeting all bounds at once says little while many are broken by far: it prefers
 unknown designs, where each bound is met with some probability, to a small step that mends one of
-ten. The expected improvement of V takes that step, but may stay where it is. `ehvi` takes turns.
+ten. The expected improvement of V takes that step, but may stay where it is. `ehvi` takes turns while many are broken.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from spiceloop.opt.acquisition import log_h, normal_density
 __all__ = ["LogViolationImprovement"]
 
 _LEAST_VARIANCE = 1e-12
+_FEW = 2
 
 
 class LogViolationImprovement:
@@ -37,8 +38,14 @@ class LogViolationImprovement:
 
     @classmethod
     def in_turn(cls, y: Tensor, lower: Tensor, upper: Tensor) -> LogViolationImprovement | None:
-        """Return it where it is its turn: where an odd number of designs is known."""
-        return cls(y, lower, upper) if len(y) % 2 else None
+        """Return it where it is its turn.
+
+        That is where an odd number of designs is known, and every one breaks more than `_FEW`
+        bounds: with few to mend the probability of meeting them all finds it sooner.
+        """
+        found = cls(y, lower, upper)
+        broken = (found._excess(y) > 0.0).sum(dim=1)
+        return found if len(y) % 2 and broken.min() > _FEW else None
 
     def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
         """Return values (b,) for posterior means and standard deviations (b, m)."""
