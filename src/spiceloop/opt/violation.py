@@ -11,7 +11,8 @@ Functions", J. Global Optim. 13, 1998, in logarithms.
 
 The probability of meeting all bounds at once says little while many are broken by far: it prefers
 unknown designs, where each bound is met with some probability, to a small step that mends one of
-ten. The expected improvement of V takes that step, but may stay where it is. `ehvi` takes turns while many are broken.
+ten. The expected improvement of V takes that step, but may stay where it is. `ehvi` takes turns
+while many are broken.
 """
 
 from __future__ import annotations
