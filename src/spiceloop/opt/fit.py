@@ -24,7 +24,7 @@ __all__ = ["fit_length_scales"]
 _PRIOR_VARIANCE = 3.0
 _SHORTEST, _LONGEST = 2.5e-2, 1e3
 # Where no length scale changes the log posterior by more than this, the fit has arrived.
-_TOLERANCE = 1e-2
+_TOLERANCE = 1e-4
 _STEPS = 100
 _SQRT5 = math.sqrt(5.0)
 
@@ -47,7 +47,7 @@ def fit_length_scales(x: Floats, y: Floats, noise: float) -> tuple[Floats, Float
             jac=True,
             method="L-BFGS-B",
             bounds=[(math.log(_SHORTEST), math.log(_LONGEST))] * d,
-            options={"maxiter": _STEPS, "gtol": _TOLERANCE, "ftol": 1e-6},
+            options={"maxiter": _STEPS, "gtol": _TOLERANCE, "ftol": 1e-10},
         )
         scales.append(np.exp(found.x))
         means.append(_mean(found.x, centred, column, noise))
