@@ -19,7 +19,7 @@ __all__ = ["Surrogate", "fit_surrogate"]
 
 # Variance of the observation noise relative to an output's own variance: what the simulator's
 # tolerances leave, and slack for figures with small steps in them.
-_NOISE = 1e-6
+_NOISE = 1e-4
 # Least squared distance: the square root's gradient at 0 is not finite.
 _TINY = 1e-20
 
