@@ -21,7 +21,7 @@ from spiceloop.opt.pick import Taken, fill
 from spiceloop.opt.search import Acquisition, climb, climb_on_grid, raw_points
 from spiceloop.opt.sobol import Sobol
 from spiceloop.opt.threads import one_thread
-from spiceloop.opt.violation import LogViolationImprovement
+from spiceloop.opt.violation import FEW, LogViolationImprovement
 
 __all__ = ["Ehvi"]
 
@@ -114,13 +114,13 @@ def build_acquisition(
 def _good(outputs: Outputs) -> Floats:
     """Return designs (g, d), best first: least worst excess over reference and bounds.
 
-    Before the first feasible one, least total violation: the worst bound is often one that a dozen
+    While many bounds are broken, least total violation: the worst bound is often one that a dozen
     designs break by as much.
     """
     k = len(outputs.reference)
     bounds = np.hstack([outputs.y - outputs.upper, outputs.lower - outputs.y])
-    if outputs.feasible.any() or not outputs.constrained:
-        excess = np.hstack([outputs.y[:, :k] - outputs.reference, bounds]).max(axis=1)
-    else:
+    if (bounds > 0.0).sum(axis=1).min() > FEW:
         excess = np.maximum(bounds, 0.0).sum(axis=1)
+    else:
+        excess = np.hstack([outputs.y[:, :k] - outputs.reference, bounds]).max(axis=1)
     return outputs.x[np.argsort(excess, kind="stable")[:_GOOD]]

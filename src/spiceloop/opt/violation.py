@@ -22,10 +22,11 @@ from torch import Tensor
 
 from spiceloop.opt.acquisition import log_h, normal_density
 
-__all__ = ["LogViolationImprovement"]
+__all__ = ["FEW", "LogViolationImprovement"]
 
 _LEAST_VARIANCE = 1e-12
-_FEW = 2
+# So many broken bounds are few.
+FEW = 2
 
 
 class LogViolationImprovement:
@@ -41,12 +42,12 @@ class LogViolationImprovement:
     def in_turn(cls, y: Tensor, lower: Tensor, upper: Tensor) -> LogViolationImprovement | None:
         """Return it where it is its turn.
 
-        That is where an odd number of designs is known, and every one breaks more than `_FEW`
+        That is where an odd number of designs is known, and every one breaks more than `FEW`
         bounds: with few to mend the probability of meeting them all finds it sooner.
         """
         found = cls(y, lower, upper)
         broken = (found._excess(y) > 0.0).sum(dim=1)
-        return found if len(y) % 2 and broken.min() > _FEW else None
+        return found if len(y) % 2 and broken.min() > FEW else None
 
     def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
         """Return values (b,) for posterior means and standard deviations (b, m)."""
