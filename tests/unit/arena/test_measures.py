@@ -115,7 +115,7 @@ def test_a_budget_cuts_a_longer_run() -> None:
     assert record.enough_for(Budget.parse("4"))
     assert not record.enough_for(Budget.parse("5"))
     assert record.enough_for(Budget.parse("9s"))
-    assert not record.enough_for(Budget.parse("9.1s"))
+    assert not record.enough_for(Budget.parse("9.6s"))
     for wrong in ("0", "-3s", "2.5", "soon"):
         with pytest.raises(ValueError):
             Budget.parse(wrong)
