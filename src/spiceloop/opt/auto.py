@@ -30,7 +30,7 @@ from spiceloop.opt.population import Population, best_first
 
 __all__ = ["Auto"]
 
-_CHEAP = 8.0
+_CHEAP = 16.0
 _LEAST_SHARE = 0.1
 _SHARE_INFEASIBLE = 0.75
 _ROWS = 200
