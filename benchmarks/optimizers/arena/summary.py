@@ -119,7 +119,8 @@ def draw(runs: Runs, file: Path) -> None:
         if not timed:
             n = min(len(r.trace) for r in found)
             _band(top, np.arange(1, n + 1), [r.trace[:n] for r in found], competitor, colours)
-        seconds = np.geomspace(1.0, max(r.record.ended[-1] for r in found), 100)
+        last = max(r.record.ended[-1] for r in found)
+        seconds = np.geomspace(min(1.0, last / 100.0), last, 100)
         if timed or (name, competitor, True) not in runs:
             curves = [
                 np.array([measures.value_at(r.trace, r.record.ended, s) for s in seconds])
