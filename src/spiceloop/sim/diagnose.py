@@ -79,21 +79,25 @@ _STEPPING = re.compile(r"gmin|source step|singular matrix", re.IGNORECASE)
 
 def failure(lines: Sequence[str], *, fatal: bool = False) -> SimulationError | None:
     """Return why the run failed, or None. ``fatal``: ngspice gave up by itself."""
-    aborted = next((i for i, line in enumerate(lines) if _ABORTED.match(line)), None)
-    found = _deck_error(lines if aborted is None else lines[:aborted])
+    # The log as one text says faster than line by line that nothing is wrong, which is the rule.
+    text = "\n".join(lines).lower()
+    aborted = None
+    if "aborted" in text:
+        aborted = next((i for i, line in enumerate(lines) if _ABORTED.match(line)), None)
+    found = _deck_error(lines if aborted is None else lines[:aborted], text)
     if found:
         return found
     if aborted is not None:
         return _analysis_error(lines, aborted)
-    if fatal or any(_GAVE_UP.search(line) for line in lines):
+    if fatal or _GAVE_UP.search(text):
         return SimulationError(
             FailureKind.CRASH, "ngspice ended with a fatal error", line=_last_error(lines)
         )
     return None
 
 
-def _deck_error(lines: Sequence[str]) -> SimulationError | None:
-    text = "\n".join(lines).lower()
+def _deck_error(lines: Sequence[str], text: str) -> SimulationError | None:
+    """Look for a refused netlist in ``lines``; ``text`` has them, and maybe more, in lower case."""
     likely = [(words, what) for words, what in _DECK if words[0] in text]
     measuring = False
     for number, line in enumerate(lines if likely else ()):
@@ -180,7 +184,8 @@ def _last_line(lines: Sequence[str]) -> str:
 
 def warnings_in(lines: Sequence[str]) -> tuple[str, ...]:
     """Return ngspice's warnings, once each, but for those of the operating-point search."""
-    found = (line.strip() for line in lines if _WARNING.match(line) and not _STEPPING.search(line))
+    likely = [line for line in lines if "arning" in line or "ARNING" in line]
+    found = (line.strip() for line in likely if _WARNING.match(line) and not _STEPPING.search(line))
     return tuple(dict.fromkeys(found))
 
 

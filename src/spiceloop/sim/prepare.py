@@ -51,7 +51,7 @@ def prepare(text: str, *, at_quit: Sequence[str], at_end: Sequence[str]) -> Scri
     body, quits = _rewrite(control, at_quit)
     runs_itself = any(_word(s) in _RUNS for line in control for s in line.split(";"))
     run_cards = bool(kinds) and not quits and not runs_itself
-    if run_cards and len(kinds) > 1 and any(_word(line).startswith(".meas") for line in circuit):
+    if run_cards and len(kinds) > 1 and any(_card(line).startswith(".meas") for line in circuit):
         return Script(_one_deck_per_kind(circuit, kinds, body, at_end), lets)
     if run_cards:
         body = [*body, "run"]
@@ -63,12 +63,17 @@ def _word(line: str) -> str:
     return parts[0].lower() if parts else ""
 
 
+def _card(line: str) -> str:
+    """Return the name of a dot card, "" for any other line: most are, and model cards are long."""
+    return _word(line) if line.startswith(".") or line.lstrip().startswith(".") else ""
+
+
 def _split(lines: list[str]) -> tuple[list[str], list[str]]:
     """Separate circuit lines (up to ``.end``) from the lines of all control blocks."""
     circuit, control = lines[:1], []
     inside = False
     for line in lines[1:]:
-        word = _word(line)
+        word = _card(line)
         if not inside and word == ".end":
             break
         if word == ".control":
@@ -116,8 +121,8 @@ def _dot_analyses(circuit: Sequence[str]) -> dict[str, list[int]]:
     """Line numbers of dot analysis cards by kind, in the deck's order, outside subcircuits."""
     kinds: dict[str, list[int]] = {}
     for number, line in enumerate(circuit[1:], start=1):
-        word = _word(line)
-        if word.startswith(".") and word[1:] in _ANALYSES:
+        word = _card(line)
+        if word[1:] in _ANALYSES:
             kinds.setdefault(word[1:], []).append(number)
     return kinds
 
@@ -127,11 +132,11 @@ def _saves(circuit: Sequence[str]) -> list[str]:
 
     ``ngspice -b`` saves those by itself, ``run`` does not.
     """
-    if not any(_word(line) == ".save" for line in circuit):
+    if not any(_card(line) == ".save" for line in circuit):
         return []
     names: dict[str, None] = {}
     for line in circuit[1:]:
-        if _word(line).startswith((".meas", ".print", ".plot", ".four")):
+        if _card(line).startswith((".meas", ".print", ".plot", ".four")):
             for kind, first, second in _SAVABLE.findall(line):
                 for node in filter(None, (first, second)):
                     names[f"{kind.lower()}({node})"] = None

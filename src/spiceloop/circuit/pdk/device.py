@@ -12,6 +12,7 @@ from spiceloop.circuit.pdk.base import Bin
 from spiceloop.circuit.pdk.cards import parse_card
 from spiceloop.circuit.pdk.expressions import Expression, UnresolvedError, parse
 from spiceloop.circuit.pdk.library import Subcircuit
+from spiceloop.circuit.pdk.scope import ordered
 
 __all__ = ["BinCard", "Transistor"]
 
@@ -23,6 +24,11 @@ class BinCard:
     range: Bin
     static: str
     dynamic: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def expressions(self) -> tuple[tuple[str, Expression], ...]:
+        """`dynamic`, parsed."""
+        return tuple((name, parse(text)) for name, text in self.dynamic)
 
     def holds(self, length: float, width: float) -> bool:
         """Whether ngspice would pick this bin: the lower ends belong to it, the upper do not.
@@ -67,16 +73,24 @@ class Transistor:
         """Names that an instance may set."""
         return frozenset(name for name, _ in self.formals)
 
-    def shares_sheet_resistance(self, index: int) -> bool:
-        """Whether ``rsh`` is all that ties a bin's model card to an instance.
+    @cached_property
+    def sharing(self) -> frozenset[int]:
+        """Indices of the bins where ``rsh`` is all that ties the model card to an instance.
 
         BSIM4 uses the sheet resistance only in the products ``rsh·nrd`` and ``rsh·nrs`` when both
         numbers of squares are given, so one card serves all instances of a bin if ``nrd`` and
         ``nrs`` are scaled instead (BSIM4.5 manual, section 13: source/drain resistance).
         """
+        if not {"nrd", "nrs"} <= {name for name, _ in self.values}:
+            return frozenset()
         own = self.formal_names.union(self.draws)
-        tied = {name for name, text in self.bins[index].dynamic if parse(text).names & own}
-        return tied == {"rsh"} and {"nrd", "nrs"} <= {name for name, _ in self.values}
+        tied = [{n for n, e in card.expressions if e.names & own} for card in self.bins]
+        return frozenset(index for index, names in enumerate(tied) if names == {"rsh"})
+
+    @cached_property
+    def defaults(self) -> tuple[tuple[str, Expression | None], ...]:
+        """`formals` as a scope, sorted (`scope.ordered`)."""
+        return ordered(self.formals)
 
     def find(self, length: float, width: float) -> int | None:
         """Index of the bin for L and W per finger in metres: the first in file order."""

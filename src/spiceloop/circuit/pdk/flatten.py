@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import chain
 
 from spiceloop.circuit.params import FUNCTIONS
 from spiceloop.circuit.pdk.base import CompileReport
@@ -67,7 +66,7 @@ class _Compilation:
         self.die = Die(dies, deck.calls, where) if dies else None
         self.where = where
         self.scale = _scale(models.options)
-        self.resized = any(_ALTERS_SIZE.search(text) for text in deck.commands)
+        self.resized = bool(_ALTERS_SIZE.search(deck.commands))
         names = {block.name for block in deck.top.every()}
         nested = any(
             line.card.words[-1] in names and "m" in dict(line.card.parameters)
@@ -204,9 +203,8 @@ def _needs_library(deck: ParsedDeck, models: Models) -> str:
         return "the library holds cards that are not understood"
     if deck.unseen:
         return deck.unseen
-    for text in chain(deck.texts, deck.commands):
-        if found := _SEES_CARDS.search(text):
-            return f"it uses {found[0]}"
+    if found := _SEES_CARDS.search(deck.texts) or _SEES_CARDS.search(deck.commands):
+        return f"it uses {found[0]}"
     if shadowed := sorted(deck.functions & FUNCTIONS):
         return f"it defines its own function {shadowed[0]}"
     names = {block.name for block in deck.top.every()}
@@ -217,9 +215,7 @@ def _needs_library(deck: ParsedDeck, models: Models) -> str:
 
 def _shares(deck: ParsedDeck) -> bool:
     """Whether one model card may serve instances of different size."""
-    return not any(_SEES_SQUARES.search(text) for text in deck.commands) and not any(
-        _READS_SQUARES.search(text) for text in deck.texts
-    )
+    return not _SEES_SQUARES.search(deck.commands) and not _READS_SQUARES.search(deck.texts)
 
 
 def flatten(

@@ -62,15 +62,16 @@ class ParsedDeck:
 
     ``library`` holds the spans of the PDK's ``.lib`` lines; ``unseen`` says why something in the
     deck cannot be seen or copied, or is empty; ``texts`` are its cards but for the instances', of
-    which only the values count, and ``commands`` its ``.control`` lines, all in lower case.
+    which only the values count, and ``commands`` its ``.control`` lines, both in lower case, line
+    by line.
     """
 
     lines: list[str]
     top: Block = field(default_factory=lambda: Block(""))
     library: list[tuple[int, int]] = field(default_factory=list)
     unseen: str = ""
-    texts: list[str] = field(default_factory=list)
-    commands: list[str] = field(default_factory=list)
+    texts: str = ""
+    commands: str = ""
     functions: set[str] = field(default_factory=set)
 
     @property
@@ -82,7 +83,7 @@ class ParsedDeck:
     @cached_property
     def words(self) -> frozenset[str]:
         """Identifiers in `texts`."""
-        return frozenset(_WORD.findall("\n".join(self.texts)))
+        return frozenset(_WORD.findall(self.texts))
 
 
 def _is_library(text: str, file_name: str) -> bool:
@@ -101,6 +102,8 @@ class _Reader:
         self.deck = ParsedDeck(text.splitlines())
         self.open = [self.deck.top]
         self.conditions = 0
+        self.texts: list[str] = []
+        self.commands: list[str] = []
 
     def read(self) -> ParsedDeck:
         deck = self.deck
@@ -112,11 +115,12 @@ class _Reader:
                 line = Line(start, stop, card, self.conditions > 0, keyword)
                 if card.words:  # "x=1" names nothing; ngspice is to say so
                     self.open[-1].instances.append(line)
-                deck.texts.append(joined.partition("=")[2].lower())
+                self.texts.append(joined.partition("=")[2])
             elif first != ".":
-                deck.texts.append(joined.lower())
+                self.texts.append(joined)
             elif not self._dot(start, stop, joined):
                 break
+        deck.texts, deck.commands = ("\n".join(t).lower() for t in (self.texts, self.commands))
         if len(self.open) > 1:
             deck.unseen = f"its .subckt {self.open[-1].name} has no .ends"
         return deck
@@ -131,7 +135,7 @@ class _Reader:
                 control = True
             if control:
                 masked[number] = ""
-                self.deck.commands.append(line.lower())
+                self.commands.append(line)
             if start[:5] == ".endc":
                 control = False
         return masked
@@ -147,7 +151,7 @@ class _Reader:
                 deck.unseen = "it names the library inside a .subckt or .if"
             deck.library.append((start, stop))
             return True
-        deck.texts.append(joined.lower())
+        self.texts.append(joined)
         if command.startswith(".inc") or command == ".lib":
             deck.unseen = f"it includes another file ({joined.strip()})"
         elif command == ".if":

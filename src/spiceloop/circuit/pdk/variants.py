@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from spiceloop.circuit.pdk.device import Transistor
 from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
-from spiceloop.circuit.pdk.scope import ordered, resolve
+from spiceloop.circuit.pdk.scope import resolve
 
 __all__ = ["Variants"]
 
@@ -15,7 +15,7 @@ class Variants:
     """Collects subcircuits and model cards and gives them names.
 
     With ``share``, one model card serves every instance of a bin (see
-    `Transistor.shares_sheet_resistance`). With ``nested``, some user subcircuit is called with a
+    `Transistor.sharing`). With ``nested``, some user subcircuit is called with a
     multiplier ``m``: ngspice hands it on to the calls inside, which fails (39: "0 formal but 1
     actual params") unless the subcircuits called have a parameter at all. ``known`` are the
     library's own parameters, as far as transistors still hold them by name.
@@ -50,8 +50,8 @@ class Variants:
     def _complete(self, device: Transistor, index: int, inside: Mapping[str, float]) -> str:
         values = {name: expression.evaluate(inside) for name, expression in device.expressions}
         card = device.bins[index]
-        dynamic = {name: parse(text).evaluate(inside) for name, text in card.dynamic}
-        if self._share and device.shares_sheet_resistance(index):
+        dynamic = {name: expression.evaluate(inside) for name, expression in card.expressions}
+        if self._share and index in device.sharing:
             shared = self._default_sheet_resistance(device, index)
             if shared > 0 and dynamic["rsh"] > 0:
                 ratio = dynamic["rsh"] / shared
@@ -73,8 +73,8 @@ class Variants:
         """``rsh`` of a bin at the device's default W, L and nf, the one of its shared card."""
         found = self._sheets.get((device.name, index))
         if found is None:
-            _, inside = resolve(ordered(device.formals), self._known)
-            found = parse(dict(device.bins[index].dynamic)["rsh"]).evaluate(inside)
+            _, inside = resolve(device.defaults, self._known)
+            found = dict(device.bins[index].expressions)["rsh"].evaluate(inside)
             self._sheets[device.name, index] = found
         return found
 
