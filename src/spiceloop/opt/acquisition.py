@@ -30,8 +30,8 @@ __all__ = ["LogEhvi", "log_h", "log_probability_between", "normal_density", "thi
 _LOG_ZERO = -1e30
 # Largest front, by number of objectives, that is cut into boxes as it is. The number of boxes grows
 # like n^(k/2): beyond these, the cutting alone takes more than a second.
-_LARGEST_FRONT = {1: 10_000, 2: 400, 3: 150, 4: 70, 5: 45, 6: 25, 7: 16}
-_LARGEST_FRONT_BEYOND = 10
+_LARGEST_FRONT = {1: 10_000, 2: 200, 3: 75, 4: 35, 5: 22, 6: 12, 7: 8}
+_LARGEST_FRONT_BEYOND = 8
 
 
 class LogEhvi:

@@ -12,29 +12,25 @@ The rule, in order (`Auto.choose`):
    feasible design the model has three quarters of the clock: to meet many bounds at once is where
    it is the farthest ahead.
 
-Each learns from the trials of both. Of long histories the model sees `_ROWS` trials, so that
-thinking does not grow without end: the best, and an even draw of the others.
+Each learns from the trials of both.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from spiceloop.opt.base import Budget, Choice, Floats, History, Task, Timing
 from spiceloop.opt.ehvi import Ehvi
 from spiceloop.opt.growth import relative_volumes
-from spiceloop.opt.pick import Taken, fill
-from spiceloop.opt.population import Population, best_first
+from spiceloop.opt.population import Population
 
 __all__ = ["Auto"]
 
 _CHEAP = 16.0
 _LEAST_SHARE = 0.1
 _SHARE_INFEASIBLE = 0.75
-_ROWS = 200
-_BEST = 0.6  # of the rows
 # Until a thought was measured it is taken to last so long.
 _FIRST_THOUGHT_S = 1.0
 _LATEST = 5  # thoughts, for what the next one will take
@@ -57,13 +53,7 @@ class Auto:
         """See `spiceloop.opt.base.Optimizer.ask`."""
         if self.choose(task, history).method == "population":
             return Population().ask(task, history, n, seed)
-        shown = _thinned(task, history, seed)
-        found = Ehvi().ask(task, shown, n, seed)
-        if shown is history:
-            return found
-        taken = Taken(task.space, history.x, history.pending)
-        rng = np.random.default_rng([seed, history.n_asked, len(history.pending)])
-        return np.array([fill(taken, [point], rng) for point in found])
+        return Ehvi().ask(task, history, n, seed)
 
     def choose(self, task: Task, history: History) -> Choice:
         """See `spiceloop.opt.base.Chooser.choose`."""
@@ -149,28 +139,6 @@ def _model_share(task: Task, history: History, costs: _Costs) -> float:
 
 def _batch(seconds: float, costs: _Costs, left: float) -> int:
     return int(np.clip(min(seconds, left) / costs.trial_s, _FEWEST, _MOST))
-
-
-def _thinned(task: Task, history: History, seed: int) -> History:
-    """Return the history with at most `_ROWS` rows: the start, the best, and some of the rest."""
-    n = len(history.x)
-    if n <= _ROWS:
-        return history
-    best = best_first(task, history, int(_BEST * _ROWS))
-    first = [] if history.start is None else [history.start]
-    others = np.setdiff1d(np.arange(n), [*best, *first])
-    rng = np.random.default_rng([seed, history.n_asked])
-    drawn = rng.choice(others, min(len(others), _ROWS - len(best) - len(first)), replace=False)
-    rows = np.unique(np.concatenate([best, first, drawn]).astype(int))
-    start = None if history.start is None else int(np.searchsorted(rows, history.start))
-    return replace(
-        history,
-        x=history.x[rows],
-        metrics=history.metrics[rows],
-        failed=history.failed[rows],
-        start=start,
-        timing=None,
-    )
 
 
 def _short(seconds: float) -> str:

@@ -8,6 +8,8 @@ of the total violation (`violation`) are maximized in turns.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,18 +17,36 @@ from torch import Tensor
 from spiceloop.opt.acquisition import LogEhvi, log_probability_between
 from spiceloop.opt.base import Floats, History, Task
 from spiceloop.opt.feasibility import FailureModel
-from spiceloop.opt.model import Surrogate, fit_surrogate
-from spiceloop.opt.outputs import Outputs, model_outputs
+from spiceloop.opt.learn import learn
+from spiceloop.opt.model import Surrogate
+from spiceloop.opt.outputs import Outputs
 from spiceloop.opt.pick import Taken, fill
 from spiceloop.opt.search import Acquisition, climb, climb_on_grid, raw_points
 from spiceloop.opt.sobol import Sobol
+from spiceloop.opt.thin import thinned
 from spiceloop.opt.threads import one_thread
 from spiceloop.opt.violation import FEW, LogViolationImprovement
 
 __all__ = ["Ehvi"]
 
-# Raw points over the box, and near good designs; L-BFGS-B restarts and steps.
-_RAW, _NEAR, _RESTARTS, _STEPS = 2048, 1024, 16, 100
+
+@dataclass(frozen=True)
+class _Effort:
+    """How hard the acquisition's maximum is looked for.
+
+    Raw points over the box, and near good designs; L-BFGS-B restarts and steps.
+    """
+
+    raw: int
+    near: int
+    restarts: int
+    steps: int
+
+
+# Where no design is feasible yet, a better maximum finds one sooner. Later a better one gains
+# nothing (docs/arena.md): the model is the limit, and a trial is better spent on improving that.
+_SEEKING = _Effort(2048, 1024, 16, 100)
+_IMPROVING = _Effort(256, 256, 4, 20)
 # New points are looked for near so many good designs.
 _GOOD = 8
 
@@ -58,17 +78,18 @@ class Ehvi:
 def _guided(task: Task, history: History, found: Floats, n: int, seed: int) -> Floats:
     """Return ``n`` model-guided points; ``found`` are points of the same batch before them."""
     rng = np.random.default_rng([seed, history.n_asked, len(history.pending)])
-    outputs = model_outputs(task, history)
-    model = fit_surrogate(torch.as_tensor(outputs.x), torch.as_tensor(outputs.y))
-    failures = FailureModel.learn(history.x, history.failed)
+    outputs, model = learn(task, history)
+    shown = thinned(task, history)
+    failures = FailureModel.learn(shown.x, shown.failed)
+    effort = _IMPROVING if outputs.feasible.any() else _SEEKING
     taken = Taken(task.space, history.x, history.pending, found)
     pending = np.vstack([history.pending, found])
     good = _good(outputs)
     points = []
     for _ in range(n):
         acquisition = build_acquisition(outputs, model, failures, pending)
-        raw = raw_points(good, _RAW, _NEAR, rng)
-        ends = climb(acquisition, raw, restarts=_RESTARTS, max_steps=_STEPS)[0]
+        raw = raw_points(good, effort.raw, effort.near, rng)
+        ends = climb(acquisition, raw, restarts=effort.restarts, max_steps=effort.steps)[0]
         point = fill(taken, climb_on_grid(acquisition, ends, task.space), rng)
         points.append(point)
         pending = np.vstack([pending, point])

@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 
 from spiceloop.opt.base import Floats
 
-__all__ = ["fit_length_scales"]
+__all__ = ["best_means", "fit_length_scales"]
 
 # The prior: log l ~ N(√2 + ln(d)/2, 3); the fit begins at its mode.
 _PRIOR_VARIANCE = 3.0
@@ -29,8 +29,8 @@ _STEPS = 100
 _SQRT5 = math.sqrt(5.0)
 
 
-def fit_length_scales(x: Floats, y: Floats, noise: float) -> tuple[Floats, Floats]:
-    """Return length scales (m, d) and means (m,) for designs ``x`` (n, d), outputs ``y`` (n, m).
+def fit_length_scales(x: Floats, y: Floats, noise: float) -> Floats:
+    """Return length scales (m, d) for designs ``x`` (n, d) and outputs ``y`` (n, m).
 
     ``noise`` is the known variance of the outputs.
     """
@@ -38,7 +38,7 @@ def fit_length_scales(x: Floats, y: Floats, noise: float) -> tuple[Floats, Float
     location = math.sqrt(2.0) + 0.5 * math.log(d)
     begin = np.full(d, location - _PRIOR_VARIANCE)
     centred = x - x.mean(axis=0)  # differences of large numbers lose digits
-    scales, means = [], []
+    scales = []
     for column in y.T:
         found = minimize(
             _loss,
@@ -50,8 +50,15 @@ def fit_length_scales(x: Floats, y: Floats, noise: float) -> tuple[Floats, Float
             options={"maxiter": _STEPS, "gtol": _TOLERANCE, "ftol": 1e-10},
         )
         scales.append(np.exp(found.x))
-        means.append(_mean(found.x, centred, column, noise))
-    return np.array(scales), np.array(means)
+    return np.array(scales)
+
+
+def best_means(scales: Floats, x: Floats, y: Floats, noise: float) -> Floats:
+    """Return the constant means (m,) of the largest likelihood, for length scales (m, d)."""
+    centred = x - x.mean(axis=0)
+    return np.array(
+        [_mean(s, centred, column, noise) for s, column in zip(scales, y.T, strict=True)]
+    )
 
 
 def _loss(
@@ -97,7 +104,7 @@ def _best_mean(inverse: Floats, y: Floats) -> float:
     return float(weights @ y / weights.sum())
 
 
-def _mean(log_scales: Floats, x: Floats, y: Floats, noise: float) -> float:
-    gram, _ = _matern(x * np.exp(-log_scales), noise)
+def _mean(scales: Floats, x: Floats, y: Floats, noise: float) -> float:
+    gram, _ = _matern(x / scales, noise)
     weights = scipy.linalg.solve(gram, np.ones(len(x)), assume_a="pos")
     return float(weights @ y / weights.sum())

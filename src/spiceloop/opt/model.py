@@ -13,13 +13,14 @@ import math
 import torch
 from torch import Tensor
 
-from spiceloop.opt.fit import fit_length_scales
+from spiceloop.opt.base import Floats
+from spiceloop.opt.fit import best_means, fit_length_scales
 
-__all__ = ["Surrogate", "fit_surrogate"]
+__all__ = ["NOISE", "Surrogate", "condition", "fit_surrogate"]
 
 # Variance of the observation noise relative to an output's own variance: what the simulator's
 # tolerances leave, and slack for figures with small steps in them.
-_NOISE = 1e-4
+NOISE = 1e-4
 # Least squared distance: the square root's gradient at 0 is not finite.
 _TINY = 1e-20
 
@@ -84,15 +85,20 @@ class Surrogate:
         )
 
 
-def fit_surrogate(x: Tensor, y: Tensor, noise: float = _NOISE) -> Surrogate:
+def fit_surrogate(x: Tensor, y: Tensor, noise: float = NOISE) -> Surrogate:
     """Fit to designs ``x`` (n, d) in the unit cube and standardised outputs ``y`` (n, m).
 
     ``noise`` is the known variance of the outputs.
     """
-    scales, mean = fit_length_scales(x.numpy(), y.numpy(), noise)
+    return condition(fit_length_scales(x.numpy(), y.numpy(), noise), x, y, noise)
+
+
+def condition(scales: Floats, x: Tensor, y: Tensor, noise: float) -> Surrogate:
+    """Return the posterior for length scales (m, d) that are known; else as `fit_surrogate`."""
+    means = best_means(scales, x.numpy(), y.numpy(), noise)
     return Surrogate(
         torch.as_tensor(scales),
-        torch.as_tensor(mean),
+        torch.as_tensor(means),
         x,
         y,
         torch.full((y.shape[1],), noise, dtype=y.dtype),

@@ -12,8 +12,9 @@ from spiceloop.errors import StudyError
 from spiceloop.opt.base import Floats, History, Task
 from spiceloop.opt.explain.units import Units
 from spiceloop.opt.feasibility import FailureModel
-from spiceloop.opt.model import Surrogate, fit_surrogate
-from spiceloop.opt.outputs import Outputs, model_outputs
+from spiceloop.opt.learn import learn
+from spiceloop.opt.model import Surrogate
+from spiceloop.opt.outputs import Outputs
 from spiceloop.opt.threads import one_thread
 
 __all__ = ["LEAST", "MOST", "Moment"]
@@ -46,9 +47,8 @@ class Moment:
             raise StudyError(
                 f"{finished} trial{'s' if finished != 1 else ''} finished; a model takes {LEAST}"
             )
-        outputs = model_outputs(task, history)
         with one_thread():
-            model = fit_surrogate(torch.as_tensor(outputs.x), torch.as_tensor(outputs.y))
+            outputs, model = learn(task, history)
         return cls(task, history, outputs, Units.of(task, history, outputs), model)
 
     @property
