@@ -22,7 +22,9 @@ __all__ = [
     "BUSY_S",
     "damage",
     "default_url",
+    "disconnect",
     "file_of",
+    "incremental",
     "is_shared",
     "open_storage",
     "safe_url",
@@ -48,6 +50,20 @@ def file_of(url: str) -> Path | None:
 def is_shared(url: str) -> bool:
     """Whether several processes may run one study in this storage at the same time."""
     return not url.startswith("sqlite")
+
+
+def incremental(storage: BaseStorage) -> BaseStorage:
+    """Return a reader that asks a database only for trials that may have changed."""
+    from optuna.storages import get_storage
+
+    return get_storage(storage)
+
+
+def disconnect(storage: BaseStorage) -> None:
+    """Close files and connections; the next use opens them again."""
+    engine = getattr(storage, "engine", None)  # a journal has none and keeps no file open
+    if engine is not None:
+        engine.dispose()
 
 
 def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:

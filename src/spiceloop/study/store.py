@@ -22,32 +22,46 @@ from __future__ import annotations
 import math
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import StudyError
-from spiceloop.opt.base import Budget, History
+from spiceloop.opt.base import History
 from spiceloop.spec.bench import Bench
 from spiceloop.study import owner
 from spiceloop.study.fingerprint import differences, fingerprint, readable
 from spiceloop.study.record import (
     BATCH,
     Ended,
-    Ending,
     distributions,
     ending_of,
     from_frozen,
     rebuild,
 )
+from spiceloop.study.settings import Settings
 from spiceloop.study.skipped import plan_for
-from spiceloop.study.storage import damage, is_shared, open_storage, safe_url, storage_errors
+from spiceloop.study.storage import (
+    damage,
+    disconnect,
+    incremental,
+    is_shared,
+    open_storage,
+    safe_url,
+    storage_errors,
+)
 from spiceloop.study.table import TrialTable
 from spiceloop.study.trial import Failure, Origin, Outcome, Trial, TrialState
+from spiceloop.study.writing import (
+    FINGERPRINT,
+    SETTINGS,
+    begin_trials,
+    end_trial,
+    find_study,
+    make_study,
+)
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -55,48 +69,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "Study"]
 
-_SETTINGS = "spiceloop"
-_FINGERPRINT, _OWNER = "spiceloop:fingerprint", "spiceloop:owner"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a study was started with; ``trials`` and ``seconds`` are its `Budget`."""
-
-    seed: int = 0
-    optimizer: str = "auto"
-    trials: int | None = 35
-    seconds: float | None = None
-    stop_when_converged: bool = False
-    initial: int = 10
-    batch: int = 1
-    workers: int = 1
-    simulator: str = "ngspice-lib"
-    problem_file: str = ""  # absolute, so that a study alone is enough to resume
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def budget(self) -> Budget:
-        """What the study may use."""
-        return Budget(self.trials, self.seconds)
-
-
-def _names(storage: BaseStorage, url: str) -> list[str]:
-    with storage_errors(url):
-        return sorted(s.study_name for s in storage.get_all_studies())
-
-
-def _incremental(storage: BaseStorage) -> BaseStorage:
-    """Return a reader that asks a database only for trials that may have changed."""
-    from optuna.storages import get_storage
-
-    return get_storage(storage)
-
-
-def _disconnect(storage: BaseStorage) -> None:
-    engine = getattr(storage, "engine", None)  # a journal has none and keeps no file open
-    if engine is not None:
-        engine.dispose()
+_OWNER = "spiceloop:owner"
 
 
 class Study:
@@ -114,7 +87,7 @@ class Study:
         self.changes: tuple[str, ...] = ()  # how the bench differs from what was recorded
         self._bench = bench
         self._storage = storage
-        self._reader = _incremental(storage) if is_shared(url) else storage
+        self._reader = incremental(storage) if is_shared(url) else storage
         self._lock = threading.RLock()
         self._table = TrialTable()
         self._n_stored = 0  # trials in the storage, those of other programs included
@@ -128,14 +101,14 @@ class Study:
         self._clock = 0.0, math.inf  # what the clock showed when the run began, and when that was
         with storage_errors(url):
             self._id = storage.get_study_id_from_name(name)
-            settings = storage.get_study_user_attrs(self._id).get(_SETTINGS)
+            settings = storage.get_study_user_attrs(self._id).get(SETTINGS)
             ours = storage.get_study_system_attrs(self._id)
         if settings is None:
             raise StudyError(
                 f"study {name!r} at {safe_url(url)} was not made by spiceloop, or was killed "
                 "while it was being made; choose another name or file"
             )
-        self.fingerprint: dict[str, str] = ours[_FINGERPRINT]
+        self.fingerprint: dict[str, str] = ours[FINGERPRINT]
         self.settings = rebuild(Settings, settings)
         self.reload()
 
@@ -146,38 +119,9 @@ class Study:
         Raises `StudyError` if there is one of that name already, `StorageError` if it cannot be
         written.
         """
-        import optuna
-
-        from spiceloop.study.turn import making
-
-        problem = bench.problem
-        name = name or problem.name
         storage = open_storage(url)
-        directions = [m.goal for m in problem.objectives.values() if m.goal]
-        there = (
-            f"there is a study {name!r} at {safe_url(url)} already; resume it, "
-            "or choose another --out or --study"
-        )
-        with storage_errors(url), making(storage):
-            known = {s.study_name: s._study_id for s in storage.get_all_studies()}
-            if name in known:
-                if _SETTINGS in storage.get_study_user_attrs(known[name]):
-                    raise StudyError(there)
-                if storage.get_n_trials(known[name]):
-                    raise StudyError(
-                        f"study {name!r} at {safe_url(url)} belongs to another program"
-                    )
-                storage.delete_study(known[name])  # killed while it was being made: still empty
-            try:
-                study = optuna.create_study(storage=storage, study_name=name, directions=directions)
-            except optuna.exceptions.DuplicatedStudyError:  # by another process, this moment
-                raise StudyError(there) from None
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                study.set_metric_names(list(problem.objectives))
-            storage.set_study_system_attr(study._study_id, _FINGERPRINT, fingerprint(bench))
-            # Last, and in one piece: a study that has it is complete.
-            study.set_user_attr(_SETTINGS, asdict(settings))
+        name = name or bench.problem.name
+        make_study(storage, url, name, bench, settings)
         return cls(storage, url, name, bench)
 
     @classmethod
@@ -194,13 +138,7 @@ class Study:
     @classmethod
     def _open(cls, url: str, name: str, bench: Bench | None) -> Study:
         storage = open_storage(url, must_exist=True)
-        names = _names(storage, url)
-        if not name and len(names) == 1:
-            name = names[0]
-        if name not in names:
-            wanted = f"no study {name!r}{did_you_mean(name, names)}" if name else "which study?"
-            there = f"there are {', '.join(names)}" if names else "there is none"
-            raise StudyError(f"{wanted} At {safe_url(url)} {there}")
+        name = find_study(storage, url, name)
         study = cls(storage, url, name, bench)
         if bench is not None:
             current = fingerprint(bench)
@@ -227,7 +165,7 @@ class Study:
 
     def close(self) -> None:
         """Close files and connections; the next use opens them again."""
-        _disconnect(self._storage)
+        disconnect(self._storage)
 
     def reload(self) -> list[Trial]:
         """Read what other processes have written; return the trials that have ended since."""
@@ -469,7 +407,7 @@ class Study:
                     )
                     for design, (seconds, batch) in zip(designs, firsts, strict=True)
                 ]
-                ids = self._create(fresh)
+                ids = begin_trials(self._storage, self._id, fresh)
                 first = self._storage.get_trial_number_from_id(ids[0])
             # Only now are they on disk.
             begun = [
@@ -490,15 +428,6 @@ class Study:
                 self._mine.add(trial.number)
                 self._table.put(trial, [] if i else [dict(d) for d in rest])
             return begun
-
-    def _create(self, fresh: Sequence[FrozenTrial]) -> list[int]:
-        from optuna.storages import RDBStorage
-
-        if isinstance(self._storage, RDBStorage):
-            from spiceloop.study import rows
-
-            return rows.begin(self._storage, self._id, fresh)
-        return [self._storage.create_new_trial(self._id, each) for each in fresh]
 
     def finish(
         self,
@@ -527,7 +456,7 @@ class Study:
                         found.append(None)
                         continue
                     ending = ending_of(self.bench.problem, self._table[each.number], each)
-                    self._end(self._ids[each.number], ending)
+                    end_trial(self._storage, self._ids[each.number], ending)
                     found.append(ending.trial)
             # Only now are they on disk.
             for trial in filter(None, found):
@@ -535,20 +464,3 @@ class Study:
                 self._mine.discard(trial.number)
                 self._owners.pop(trial.number, None)
             return found
-
-    def _end(self, trial_id: int, ending: Ending) -> None:
-        from optuna.storages import RDBStorage
-
-        system = {} if ending.constraints is None else {"constraints": list(ending.constraints)}
-        if isinstance(self._storage, RDBStorage):
-            from spiceloop.study import rows
-
-            rows.end(
-                self._storage, trial_id, ending.state, ending.values, ending.attributes, system
-            )
-            return
-        for name, value in ending.attributes.items():
-            self._storage.set_trial_user_attr(trial_id, name, value)
-        for name, value in system.items():
-            self._storage.set_trial_system_attr(trial_id, name, value)
-        self._storage.set_trial_state_values(trial_id, ending.state, ending.values)
