@@ -42,6 +42,8 @@ _NUMBER = re.compile(
 )
 _LONGEST = 400  # characters; the search takes their square
 _POWER = re.compile(r"([A-Za-zΩ]+)(\^[23]|[²³])(.*)\Z")
+# A unit that has its prefix already, as a problem file may declare it: 0.5 µm is not 500 mµm.
+_PREFIXED = re.compile(r"[fpnuµμmkMGT](?:m|s|g|V|A|W|F|H|S|C|J|K|Hz|Ohm|Ω|Ω)(?:/.*)?\Z")
 # Units that take no prefix: 1000 dB is not 1 kdB.
 PLAIN_UNITS = frozenset({"%", "dB", "dBm", "dBV", "deg", "°", "°C", "ppm"})
 
@@ -87,12 +89,13 @@ def parse_spice(text: str | float) -> float:
 def format_si(value: float, unit: str = "", digits: int = 4) -> str:
     """Write a number in engineering notation for people: ``format_si(4e-6, "m")`` → ``4 µm``.
 
-    ``digits`` are significant digits; trailing zeros are left out. Mega is ``M``, as people write
+    ``digits`` are significant digits; trailing zeros are left out. `PLAIN_UNITS`, and units that
+    have a prefix already (``µm``), get none. Mega is ``M``, as people write
     it, so what `parse_spice` takes is not always what this gives.
     """
     if not math.isfinite(value):
         return f"{value} {unit}".rstrip()
-    if unit in PLAIN_UNITS:
+    if unit in PLAIN_UNITS or _PREFIXED.match(unit):
         return f"{value:.{digits}g} {unit}"
     if power := _POWER.match(unit):
         return _power(value, power.group(1), power.group(2), power.group(3), digits)
