@@ -48,7 +48,7 @@ def test_1500_trials_of_a_study(tmp_path):
 
 @pytest.mark.pdk
 def test_300_evaluations_with_sky130(tmp_path):
-    options = ("--example", "generic_ota", "--evaluations", "300", "--every", "20")
+    options = ("--example", "transconductor", "--evaluations", "300", "--every", "20")
     found = rows(tmp_path, *options)
     assert found["parent_mib"].max() < 600
     assert found["worker_mib"].max() < 300
