@@ -103,7 +103,7 @@ def split_parameters(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     return text[: matches[0].start()], pairs
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def parse_card(text: str) -> Card:
     """Parse one joined line. Cached, for most lines of a deck never change between designs."""
     head, pairs = split_parameters(text.lower())
