@@ -11,6 +11,7 @@ import numpy as np
 
 from spiceloop.opt.base import Constraint, Floats, History, Task
 from spiceloop.opt.pareto import Mask, feasible_mask, losses, reference_point
+from spiceloop.opt.thin import initial_rows
 from spiceloop.opt.transform import MetricScale, column, metric_scales
 
 __all__ = ["Outputs", "improvement_reference", "model_outputs"]
@@ -21,6 +22,8 @@ __all__ = ["Outputs", "improvement_reference", "model_outputs"]
 _CLIP = 1.0
 # Slack of the reference beyond the start's losses, as a share of the way to the report's reference.
 _SLACK = 0.15
+# Percentile of the losses of the quasi-random trials, where at least so many of them finished.
+_POOR, _ENOUGH = 90, 4
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,11 @@ def improvement_reference(task: Task, history: History, upper: Floats) -> Floats
 
     The rule, goal by goal: the bound, where the goal's metric has one. Else, where the start design
     is feasible, its loss relaxed by 15 % of the way to the report's reference (`reference_point`):
-    what a designer with a working circuit wants is one that is better. Else the upper quartile of
-    the loss over the finished trials, or the report's reference where that is farther out; at the
-    front's own nadir, the front would hardly widen. ``upper`` (k,) are the goals' bounds as losses,
-    infinite where none.
+    what a designer with a working circuit wants is one that is better. Else the loss that nine of
+    ten quasi-random trials stay below, or the report's reference where that is farther out; at the
+    front's own nadir, or at a percentile of all trials, most of which are good ones after a while,
+    the front would hardly widen. ``upper`` (k,) are the goals' bounds as losses, infinite where
+    none.
 
     With no slack at all, only designs that beat the start in every goal count: more of them are
     found, but the front is narrow; with a whole decade, none of them is found in 35 trials.
@@ -99,10 +103,17 @@ def improvement_reference(task: Task, history: History, upper: Floats) -> Floats
         own = losses(*args)[start]
         found = own + _SLACK * (reference_point(*args, start=start) - own)
     else:
-        finished = losses(*args)[~history.failed]
-        quartile = np.percentile(finished[np.isfinite(finished).all(axis=1)], 75, axis=0)
-        found = np.maximum(reference_point(*args), quartile)
+        found = np.maximum(reference_point(*args), _poor(task, history))
     return np.where(np.isfinite(upper), upper, found)
+
+
+def _poor(task: Task, history: History) -> Floats:
+    """Return what nine of ten quasi-random trials are better than, goal by goal (k,)."""
+    y = losses(task, history.metrics, history.metric_names)
+    finished = np.isfinite(y).all(axis=1) & ~history.failed
+    first = np.flatnonzero(finished[: initial_rows(task, history)])
+    rows = first if len(first) >= _ENOUGH else np.flatnonzero(finished)
+    return np.asarray(np.percentile(y[rows], _POOR, axis=0))
 
 
 def _clipped(y: Floats, lower: Floats, upper: Floats, reference: Floats) -> Floats:

@@ -9,29 +9,39 @@ import numpy as np
 from spiceloop.opt.base import History, Task
 from spiceloop.opt.population import best_first
 
-__all__ = ["thinned"]
+__all__ = ["initial_rows", "thinned"]
 
 _MOST = 200
 _BEST = 0.6  # of the rows
+_MOST_INITIAL = 50
+
+
+def initial_rows(task: Task, history: History) -> int:
+    """Return how many rows, from the first, are the start and quasi-random trials."""
+    return min(task.n_initial + (history.start is not None), _MOST_INITIAL, len(history.x))
 
 
 def thinned(task: Task, history: History) -> History:
-    """Return the history with at most `_MOST` rows: the start, the best, and some of the rest."""
+    """Return the history with at most `_MOST` rows.
+
+    The start and the quasi-random trials stay, which tell what the space is like; the best; and
+    some of the rest.
+    """
     n = len(history.x)
     if n <= _MOST:
         return history
     best = best_first(task, history, int(_BEST * _MOST))
-    first = [] if history.start is None else [history.start]
-    others = np.setdiff1d(np.arange(n), [*best, *first])
+    start = () if history.start is None else (history.start,)
+    kept = np.union1d(best, [*start, *range(initial_rows(task, history))]).astype(int)
+    others = np.setdiff1d(np.arange(n), kept)
     rng = np.random.default_rng(history.n_asked)
-    drawn = rng.choice(others, min(len(others), _MOST - len(best) - len(first)), replace=False)
-    rows = np.unique(np.concatenate([best, first, drawn]).astype(int))
-    start = None if history.start is None else int(np.searchsorted(rows, history.start))
+    drawn = rng.choice(others, min(len(others), _MOST - len(kept)), replace=False)
+    rows = np.union1d(kept, drawn)
     return replace(
         history,
         x=history.x[rows],
         metrics=history.metrics[rows],
         failed=history.failed[rows],
-        start=start,
+        start=int(np.searchsorted(rows, history.start)) if start else None,
         timing=None,
     )

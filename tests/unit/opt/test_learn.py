@@ -91,6 +91,8 @@ def test_thousands_of_trials_are_thinned_the_same_way_each_time() -> None:
     few = thinned(TASK, history)
     assert len(few.x) == 200
     assert np.array_equal(few.x[few.start], history.x[0])
+    quasi_random = 1 + TASK.n_initial  # and the start
+    assert np.array_equal(few.x[:quasi_random], history.x[:quasi_random])
     assert np.array_equal(thinned(TASK, history).x, few.x)
     best = np.nanmin(history.metrics, axis=0)
     assert (few.metrics == best).any(axis=0).all()

@@ -109,6 +109,19 @@ def test_improvement_without_a_good_start_is_counted_from_behind_most_trials(
     assert (found > finished[[0, 2]].max(axis=0)).all()
 
 
+def test_good_trials_do_not_draw_the_reference_of_improvement_in() -> None:
+    """The front would stop to widen: nine tenths of a study's trials lie close to it."""
+    rng = np.random.default_rng(1)
+    poor = np.column_stack([10.0 ** rng.uniform(-5, -1, 10), rng.random(10), np.ones(10)])
+    good = np.column_stack([np.full(200, 1e-5), rng.uniform(0.8, 0.9, 200), np.ones(200)])
+    none = np.full(2, np.inf)
+    early = improvement_reference(TASK, history_of(poor, None), none)
+    late = improvement_reference(TASK, history_of(np.vstack([poor, good]), None), none)
+    wide = np.percentile(losses(TASK, poor, NAMES), 90, axis=0)
+    assert (late >= wide).all()
+    assert (early >= wide).all()
+
+
 def test_hypervolume_of_nothing_is_zero() -> None:
     assert hypervolume(np.empty((0, 2)), np.zeros(2)) == 0.0
     assert hypervolume(np.array([[1.0, -1.0]]), np.zeros(2)) == 0.0
