@@ -22,7 +22,7 @@ from spiceloop.study.outcome import failure_of
 from spiceloop.study.parcel import freeze
 from spiceloop.study.trial import Failure
 
-__all__ = ["Workshop"]
+__all__ = ["EvaluatorHere", "Workshop"]
 
 _AGAIN_S = 0.1
 
@@ -38,14 +38,18 @@ class _Worker(Protocol):
     def close(self) -> None: ...
 
 
-class _Inside:
-    """An evaluator of this process."""
+class EvaluatorHere:
+    """An evaluator of this process, to be used as an `EvaluatorProcess` is."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
-        self.close = evaluator.close
+
+    def close(self) -> None:
+        """Close it."""
+        self.evaluator.close()
 
     def perform(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Return ``work(evaluator, *arguments)``."""
         return work(self.evaluator, *arguments)
 
 
@@ -130,7 +134,8 @@ class Workshop(Generic[Task, Found]):
 def _workers(bench: Bench, count: int, simulator: str | Callable[[], Simulator]) -> list[_Worker]:
     if not isinstance(simulator, str):
         return [
-            _Inside(Evaluator(bench.problem, bench=bench, engine=simulator())) for _ in range(count)
+            EvaluatorHere(Evaluator(bench.problem, bench=bench, engine=simulator()))
+            for _ in range(count)
         ]
     if count > 1:
         try:
@@ -139,4 +144,4 @@ def _workers(bench: Bench, count: int, simulator: str | Callable[[], Simulator])
             pass  # a function that only this process has: slower, but right
         else:
             return [EvaluatorProcess(frozen, simulator) for _ in range(count)]
-    return [_Inside(Evaluator(bench.problem, simulator, bench=bench)) for _ in range(count)]
+    return [EvaluatorHere(Evaluator(bench.problem, simulator, bench=bench)) for _ in range(count)]
