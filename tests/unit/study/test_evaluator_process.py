@@ -269,6 +269,23 @@ def test_prints_go_where_they_went_and_harm_no_answer(bench):
     assert done.stderr == 2 * "an error\n"
 
 
+def test_what_the_user_trusts_is_trusted_there_too(folder):
+    """A deck that runs a command, and a function in a file that everybody may write."""
+    deck = folder / "rc.spice"
+    command = f"shell touch {folder / 'ran'}"
+    deck.write_text(deck.read_text().replace(".control\n", f".control\n{command}\n", 1))
+    with pytest.raises(errors.UntrustedDeckError):
+        with_function(folder, "def more(waves):\n    return {'more': 1.0}\n")
+    (folder / "mine.py").chmod(0o666)
+    with pytest.raises(errors.UntrustedPythonError):
+        load_problem(folder / "problem.yaml")
+    trusted = load_problem(folder / "problem.yaml", trust_python=True)
+    process = EvaluatorProcess(freeze(Bench.load(trusted, trust=True), near=True), "ngspice-lib")
+    assert process.perform(outcome_of, trusted.start)[0].metrics["more"] == 1.0
+    assert (folder / "ran").exists()
+    process.close()
+
+
 def test_a_module_is_imported_where_it_stands_here(folder, monkeypatch):
     """With the files beside it, and in the folder that is the current one."""
     monkeypatch.syspath_prepend(str(folder))
