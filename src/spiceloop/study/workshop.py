@@ -140,8 +140,8 @@ def _workers(bench: Bench, count: int, simulator: str | Callable[[], Simulator])
     if count > 1:
         try:
             frozen = freeze(bench, near=True)
-        except pickle.PicklingError:
-            pass  # a function that only this process has: slower, but right
+        except (pickle.PicklingError, OSError):
+            pass  # a function that only this process has by now: slower, but right
         else:
             return [EvaluatorProcess(frozen, simulator) for _ in range(count)]
     return [EvaluatorHere(Evaluator(bench.problem, simulator, bench=bench)) for _ in range(count)]
