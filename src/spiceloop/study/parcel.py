@@ -208,7 +208,10 @@ class _Source:
 
 def _file_of(module: Any) -> Path | None:
     name = getattr(module, "__file__", None)
-    return Path(name).resolve() if isinstance(name, str) and name.endswith(".py") else None
+    if not isinstance(name, str) or not name.endswith(".py"):
+        return None
+    path = Path(name)  # torch.classes says "_classes.py", which is no file of the current folder
+    return path.resolve() if path.is_absolute() else None
 
 
 def _is_installed(path: Path) -> bool:
