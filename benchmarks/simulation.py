@@ -21,9 +21,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,10 @@ from spiceloop.spec.bench import Bench
 from spiceloop.spec.evaluate import Evaluator
 from spiceloop.spec.load import load_problem
 from spiceloop.spec.problem import Problem
+from spiceloop.study.evaluator_process import EvaluatorProcess
+from spiceloop.study.outcome import outcome_of
+from spiceloop.study.parcel import freeze
+from spiceloop.study.workshop import EvaluatorHere
 
 HERE = Path(__file__).parent
 CIRCUITS = {
@@ -68,11 +72,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--circuit", choices=CIRCUITS, action="append", help="all by default")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only-workers", action="store_true", help="one and two workers, no more")
     parser.add_argument("--no-binned", action="store_true", help="20 to 30 s and 1.8 GB a run")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every figure there")
     options = parser.parse_args()
     result: dict[str, Any] = {"machine": machine(), "rounds": options.rounds, "circuits": {}}
     for name in options.circuit or CIRCUITS:
+        if options.only_workers:
+            problem = load_problem(CIRCUITS[name])
+            rates = workers(problem, Bench.load(problem), np.random.default_rng(0), options.rounds)
+            result["circuits"][name] = {"workers": rates}
+            print(f"{name}: {gains(rates)}", flush=True)
+            continue
         found = measure(name, options.rounds, binned=not options.no_binned and name == "ota")
         result["circuits"][name] = found
         print(f"\n{table(name, found)}", flush=True)
@@ -327,29 +338,38 @@ def relative(a: float, b: float) -> float:
 def workers(
     problem: Problem, bench: Bench, rng: np.random.Generator, rounds: int
 ) -> dict[str, list[float]]:
-    """Evaluations a second of one and two workers, each with a thread, as in a study."""
-    found: dict[str, list[float]] = {"one": [], "two": []}
-    evaluators = [Evaluator(problem, bench=bench) for _ in range(2)]
-    for evaluator in evaluators:
-        for _ in range(3):
-            evaluate(evaluator, near_design(problem, rng))
-    designs = [[near_design(problem, rng) for _ in range(2 * MANY)] for _ in evaluators]
+    """Evaluations a second, side by side, of what a study runs and of what it is compared with.
 
-    def work(number: int) -> None:
-        for design in designs[number]:
-            evaluate(evaluators[number], design)
+    "one" is a study with one worker, "two" one with two; "one process" has the talk between
+    processes too, so that "two" over it tells what the second core adds; "two threads" are two
+    evaluators in this process, as it would be without processes. "ms here" is the processor time of
+    this process for each evaluation, in which its threads take turns.
+    """
+    here = [EvaluatorHere(Evaluator(problem, bench=bench)) for _ in range(2)]
+    frozen = freeze(bench, near=True)
+    there = [EvaluatorProcess(frozen, "ngspice-lib") for _ in range(2)]
+    rows = {"one": here[:1], "two": there, "one process": there[:1], "two threads": here}
+    for each in (*here, *there):
+        for _ in range(3):
+            each.perform(outcome_of, near_design(problem, rng))
+    found: dict[str, list[float]] = {name: [] for row in rows for name in (row, f"{row}, ms here")}
+
+    def work(hand: EvaluatorHere | EvaluatorProcess, designs: list[Design]) -> None:
+        for design in designs:
+            hand.perform(outcome_of, design)
 
     for _ in range(rounds):
-        for name, count in (("one", 1), ("two", 2)):
-            threads = [threading.Thread(target=work, args=(n,)) for n in range(count)]
-            began = time.perf_counter()
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            found[name].append(count * len(designs[0]) / (time.perf_counter() - began))
-    for evaluator in evaluators:
-        evaluator.close()
+        for name, hands in rows.items():
+            # Designs of its own: nobody finds what was compiled for another row.
+            designs = [[near_design(problem, rng) for _ in range(2 * MANY)] for _ in hands]
+            count = len(hands) * 2 * MANY
+            began, busy = time.perf_counter(), time.process_time()
+            with ThreadPoolExecutor(len(hands)) as pool:
+                list(pool.map(work, hands, designs))
+            found[name].append(count / (time.perf_counter() - began))
+            found[f"{name}, ms here"].append(1e3 * (time.process_time() - busy) / count)
+    for each in (*here, *there):
+        each.close()
     return found
 
 
@@ -389,15 +409,26 @@ def table(name: str, found: Mapping[str, Any]) -> str:
         )
     if BINNED in seconds:
         lines.append(f"\nOver `ngspice -b` binned: {seconds[BINNED] / seconds[NEAR]:.0f} times.")
-    one, two = found["workers"]["one"], found["workers"]["two"]
-    gain = statistics.median(b / a for a, b in zip(one, two, strict=True))
     worst = ", ".join(f"{kind} {value:.1e}" for kind, value in found["deviation"].items())
     size = found["memory_MB"]
     return "\n".join(lines) + (
-        f"\n\nTwo workers: {gain:.2f} times one ({statistics.median(one):.0f} and "
-        f"{statistics.median(two):.0f} evaluations a second). Memory: "
+        f"\n\n{gains(found['workers'])} Memory: "
         f"{size['worker and its forks']:.0f} MB in {size['processes']:.0f} processes. "
         f"Largest relative deviation: {worst}."
+    )
+
+
+def gains(rates: Mapping[str, list[float]]) -> str:
+    def gain(name: str, over: str) -> float:
+        return statistics.median(b / a for a, b in zip(rates[over], rates[name], strict=True))
+
+    return (
+        f"Two workers: {gain('two', 'one'):.2f} times one ({statistics.median(rates['one']):.0f} "
+        f"and {statistics.median(rates['two']):.0f} evaluations a second), "
+        f"{gain('two', 'one process'):.2f} times one evaluator process; two threads of one "
+        f"process: {gain('two threads', 'one'):.2f}. Processor time of the process that runs the "
+        f"study: {statistics.median(rates['two threads, ms here']):.2f} ms an evaluation with two "
+        f"threads, {statistics.median(rates['two, ms here']):.2f} ms with two processes."
     )
 
 

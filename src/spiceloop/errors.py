@@ -26,8 +26,10 @@ prints it without a traceback and leaves with the exit code above.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 __all__ = [
     "AudioError",
@@ -158,6 +160,10 @@ class SimulationError(SpiceloopError):
         self.corner = corner
         self.design = dict(design) if design else {}
         super().__init__(self._text())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is pickled as its class and what it calls its arguments, here the text.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def _text(self) -> str:
         where = ", ".join(

@@ -25,8 +25,8 @@ LIMIT_S = 800.0
 DRIVER = Path(__file__).parents[1] / "e2e" / "study_driver.py"
 
 
-def start(url: str, trials: int, tmpdir: Path, mark: str) -> subprocess.Popen:
-    words = [str(PROBLEM), url, "sobol", str(trials), str(trials), "1"]
+def start(url: str, trials: int, tmpdir: Path, mark: str, workers: int = 1) -> subprocess.Popen:
+    words = [str(PROBLEM), url, "sobol", str(trials), str(trials), str(workers)]
     return subprocess.Popen(
         [sys.executable, str(DRIVER), *words],
         stdout=subprocess.PIPE,
@@ -112,6 +112,36 @@ def killed(tmp_path: Path, kills: int, trials: int, scheme: str) -> None:
 
 def test_four_kills(tmp_path):
     killed(tmp_path, kills=4, trials=60, scheme="sqlite")
+
+
+def test_four_kills_of_one_with_two_evaluator_processes(tmp_path):
+    """While they start, while they simulate; nothing stays of them, and no trial is lost."""
+    bench = Bench.load(load_problem(PROBLEM))
+    tmpdir = tmp_path / "tmp"
+    tmpdir.mkdir()
+    url, mark = f"sqlite:///{tmp_path / 'cut.db'}", str(tmp_path)
+    rng = random.Random(5)
+    kept: list[tuple[object, ...]] = []
+    for kill in range(4):
+        process = start(url, 400, tmpdir, mark, workers=2)
+        if kill % 2:
+            process.stdout.readline()
+            time.sleep(rng.uniform(0.0, 0.2))
+            assert sum(state != "Z" for _, state in marked(mark)) >= 5  # it, two, their simulators
+        else:
+            while len(marked(mark)) < 3:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0.0, 0.5))
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "the budget was spent before the kills were"
+        assert nothing_left(mark, tmpdir), (kill, marked(mark), list(tmpdir.iterdir()))
+        now = story(Study.open(url, bench=bench))
+        done = [t for t in now if t[2] is not TrialState.RUNNING]
+        assert all(t in done for t in kept)
+        assert len(now) - len(done) <= 2
+        kept = done
+    assert kept
 
 
 @pytest.mark.slow

@@ -1,10 +1,6 @@
-"""Who simulates the dies of a yield: threads of this process, or the workers of a cluster."""
+"""Who simulates the dies of a yield: evaluators of this machine, or the workers of a cluster."""
 
 from __future__ import annotations
-
-import queue
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Protocol
 
 from spiceloop.montecarlo.outcome import Outcome, Plan
 from spiceloop.spec.bench import Bench
@@ -13,36 +9,11 @@ from spiceloop.spec.evaluate import Evaluator
 from spiceloop.study.events import OnEvent
 from spiceloop.study.fleet import Fleet
 from spiceloop.study.trial import Failure
+from spiceloop.study.workshop import Workshop
 
-__all__ = ["ClusterCrew", "Crew", "Die", "LocalCrew", "simulate_die"]
+__all__ = ["Crew", "Die", "simulate_die"]
 
 Die = tuple[Outcome, ...]  # one die at every corner of the plan
-
-
-class Crew(Protocol):
-    """Simulates dies side by side."""
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more die can be started."""
-        ...
-
-    @property
-    def busy(self) -> bool:
-        """Whether a die is being simulated."""
-        ...
-
-    def start(self, number: int) -> None:
-        """Simulate a die in the background."""
-        ...
-
-    def finished(self) -> list[Die]:
-        """Wait for at least one die, or for more room, and return those that are done."""
-        ...
-
-    def dismiss(self) -> None:
-        """End what still runs, whose outcome is not wanted, and free everything."""
-        ...
 
 
 def simulate_die(evaluator: Evaluator, plan: Plan, number: int) -> Die:
@@ -60,54 +31,8 @@ def _at(evaluator: Evaluator, plan: Plan, number: int, corner: Corner) -> Outcom
     return Outcome(number, corner.name, dict(metrics), seconds=found.seconds)
 
 
-class LocalCrew:
-    """Threads of this process, and their evaluators."""
-
-    def __init__(self, bench: Bench, plan: Plan, simulator: str, workers: int) -> None:
-        self.plan = plan
-        self.evaluators = [Evaluator(bench.problem, simulator, bench=bench) for _ in range(workers)]
-        self.free: queue.SimpleQueue[Evaluator] = queue.SimpleQueue()
-        for evaluator in self.evaluators:
-            self.free.put(evaluator)
-        self.pool = ThreadPoolExecutor(workers, "spiceloop-die")
-        self.running: set[Future[Die]] = set()
-
-    @property
-    def has_room(self) -> bool:
-        """Whether an evaluator is idle."""
-        return len(self.running) < len(self.evaluators)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a die is being simulated."""
-        return bool(self.running)
-
-    def start(self, number: int) -> None:
-        """Simulate a die in the background."""
-        self.running.add(self.pool.submit(self._die, number))
-
-    def finished(self) -> list[Die]:
-        """Wait for at least one die and return those that are done."""
-        done, self.running = wait(self.running, return_when=FIRST_COMPLETED)
-        return [future.result() for future in done]
-
-    def dismiss(self) -> None:
-        """Kill what runs and wait for the threads."""
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        for evaluator in self.evaluators:
-            evaluator.close()
-        self.pool.shutdown(wait=True)
-
-    def _die(self, number: int) -> Die:
-        evaluator = self.free.get()
-        try:
-            return simulate_die(evaluator, self.plan, number)
-        finally:
-            self.free.put(evaluator)
-
-
-class ClusterCrew:
-    """The workers of the Dask cluster whose scheduler is at ``address``.
+class Crew:
+    """Simulates dies side by side: on this machine, or on the Dask cluster at ``address``.
 
     Raises `ClusterError` where none answers, `SetupError` without dask.distributed.
     """
@@ -118,40 +43,42 @@ class ClusterCrew:
         plan: Plan,
         simulator: str,
         workers: int | None,
-        address: str,
-        on_event: OnEvent,
+        address: str = "",
+        on_event: OnEvent = lambda event: None,
     ) -> None:
         self.plan = plan
-        self.fleet: Fleet[int, Die] = Fleet(
-            address, simulate_die, noun="die", again="the same command", on_event=on_event
+        self.team: Workshop[int, Die] | Fleet[int, Die] = (
+            Fleet(address, simulate_die, noun="die", again="the same command", on_event=on_event)
+            if address
+            else Workshop(simulate_die)
         )
         try:
-            self.fleet.hire(bench, workers, simulator)
+            self.team.hire(bench, workers, simulator)
         except BaseException:
             self.dismiss()
             raise
 
     @property
     def has_room(self) -> bool:
-        """Whether a thread is idle; a first die may wait for the cluster's first worker."""
-        return self.fleet.has_room
+        """Whether one more die can be started; a first one may wait for a cluster's worker."""
+        return self.team.has_room
 
     @property
     def busy(self) -> bool:
         """Whether a die is being simulated."""
-        return self.fleet.busy
+        return self.team.busy
 
     def start(self, number: int) -> None:
-        """Submit a die."""
-        self.fleet.start(number, self.plan, number)
+        """Simulate a die in the background."""
+        self.team.start(number, self.plan, number)
 
     def finished(self) -> list[Die]:
         """Wait for at least one die, or for more room, and return those that are done."""
-        return [self._die(*each) for each in self.fleet.finished(None)]
+        return [self._die(*each) for each in self.team.finished(None)]
 
     def dismiss(self) -> None:
-        """Give up what is in flight; its workers end the simulations, and stay for others."""
-        self.fleet.dismiss()
+        """End what still runs, whose outcome is not wanted, and free everything."""
+        self.team.dismiss()
 
     def _die(self, number: int, found: Die | Failure) -> Die:
         if isinstance(found, Failure):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import InputError, ProblemError
-from spiceloop.montecarlo.crew import ClusterCrew, Crew, Die, LocalCrew
+from spiceloop.montecarlo.crew import Crew, Die
 from spiceloop.montecarlo.log import Log
 from spiceloop.montecarlo.outcome import Plan
 from spiceloop.montecarlo.summary import Narrowing, Yield
@@ -91,11 +91,8 @@ def estimate_yield(
     )
     _require_statistics(bench, plan)
     with ExitStack() as stack:
-        crew: Crew
-        if scheduler:
-            crew = ClusterCrew(bench, plan, simulator, workers, scheduler, on_event)
-        else:
-            crew = LocalCrew(bench, plan, simulator, min(workers or 1, samples))
+        at_once = workers if scheduler else min(workers or 1, samples)
+        crew = Crew(bench, plan, simulator, at_once, scheduler, on_event)
         stack.callback(crew.dismiss)
         log = None
         if out is not None:

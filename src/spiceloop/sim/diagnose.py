@@ -21,7 +21,7 @@ from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import FailureKind, SimulationError
 from spiceloop.sim.vector_names import spellings
 
-__all__ = ["crash", "failure", "pick_measures", "timeout", "warnings_in"]
+__all__ = ["crash", "failure", "how_it_ended", "pick_measures", "timeout", "warnings_in"]
 
 # The netlist was refused: words that a line must hold, all of them, in lower case, and what it
 # means. Plain words and not patterns, because a log can have a hundred thousand lines.
@@ -166,6 +166,12 @@ def crash(returncode: int | None, lines: Sequence[str]) -> SimulationError:
     known = failure(lines)
     if known:
         return known
+    cause = how_it_ended(returncode)
+    return SimulationError(FailureKind.CRASH, f"ngspice {cause}", line=_last_line(lines))
+
+
+def how_it_ended(returncode: int | None) -> str:
+    """Say in words how a process ended by itself."""
     number = -(returncode or 0)
     if returncode is not None and returncode > 128:  # as a shell states a signal
         number = returncode - 128
@@ -175,7 +181,7 @@ def crash(returncode: int | None, lines: Sequence[str]) -> SimulationError:
             cause += "; the system may be out of memory (fewer --workers need less)"
     except ValueError:
         cause = f"ended with exit status {returncode}"
-    return SimulationError(FailureKind.CRASH, f"ngspice {cause}", line=_last_line(lines))
+    return cause
 
 
 def _last_line(lines: Sequence[str]) -> str:

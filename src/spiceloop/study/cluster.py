@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from spiceloop.errors import SetupError
 from spiceloop.sim.base import Simulator
-from spiceloop.study.crew import outcome_of
 from spiceloop.study.events import OnEvent
 from spiceloop.study.fleet import Fleet
+from spiceloop.study.outcome import outcome_of
 from spiceloop.study.store import Study
 from spiceloop.study.trial import Failure, Outcome, Trial
 

@@ -34,7 +34,7 @@ from spiceloop.errors import ProblemError, SetupError
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.functions import MeasureFunction, load_function
 
-__all__ = ["Parcel", "missing_libraries", "pack", "surroundings", "unpack"]
+__all__ = ["Parcel", "freeze", "missing_libraries", "pack", "surroundings", "thaw", "unpack"]
 
 _EVALUATING = ("circuit", "measure", "sim", "spec")
 _importing = threading.Lock()
@@ -56,12 +56,10 @@ def pack(bench: Bench, simulator: str, simulator_version: str) -> Parcel:
 
     Raises `SetupError` for one that cannot be packed.
     """
-    stream = io.BytesIO()
     try:
-        _Pickler(stream, pickle.HIGHEST_PROTOCOL).dump(bench)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        data = zlib.compress(freeze(bench))
+    except pickle.PicklingError as error:
         raise SetupError(f"the problem cannot be sent to a cluster: {error}") from error
-    data = zlib.compress(stream.getvalue())
     versions = surroundings(bench, simulator_version)
     key = hashlib.sha256(repr((simulator, sorted(versions.items()))).encode() + data).hexdigest()
     return Parcel(key[:16], data, simulator, versions)
@@ -69,7 +67,26 @@ def pack(bench: Bench, simulator: str, simulator_version: str) -> Parcel:
 
 def unpack(parcel: Parcel) -> Bench:
     """Return the bench. Raises `ProblemError` for a function that cannot be imported here."""
-    bench = pickle.loads(zlib.decompress(parcel.data))
+    return thaw(zlib.decompress(parcel.data))
+
+
+def freeze(bench: Bench, *, near: bool = False) -> bytes:
+    """Return a bench as bytes, from which `thaw` makes the same one in another process.
+
+    ``near``: in one of this machine and with our ``sys.path``, which imports the modules of Python
+    functions where we do. Raises `pickle.PicklingError`.
+    """
+    stream = io.BytesIO()
+    try:
+        _Pickler(stream, near).dump(bench)
+    except (TypeError, AttributeError) as error:
+        raise pickle.PicklingError(str(error)) from error
+    return stream.getvalue()
+
+
+def thaw(data: bytes) -> Bench:
+    """Return the bench. Raises `ProblemError` for a function that cannot be imported here."""
+    bench = pickle.loads(data)
     assert isinstance(bench, Bench)
     return bench
 
@@ -137,9 +154,13 @@ def _source_digest() -> str:
 class _Pickler(pickle.Pickler):
     """Pickles a PDK as its name, and a function of the user's as its source."""
 
+    def __init__(self, stream: io.BytesIO, near: bool) -> None:
+        super().__init__(stream, pickle.HIGHEST_PROTOCOL)
+        self.near = near
+
     def reducer_override(self, item: Any) -> Any:
         if isinstance(item, MeasureFunction):
-            return _function, (_Source.of(item),)
+            return _function, (_Source.of(item, self.near),)
         if isinstance(item, Pdk):
             return get_pdk, (item.name, item.corner, getattr(item, "library", ""))
         return NotImplemented
@@ -149,17 +170,24 @@ class _Pickler(pickle.Pickler):
 class _Source:
     """A function by its source. ``file`` and the names of ``files`` are relative to ``root``.
 
-    Without ``files`` it stands in an installed package, which the worker must have too.
+    Without ``files`` it stands in an installed package, which the worker must have too. ``near``
+    as in `freeze`.
     """
 
     spec: str
     root: Path
     file: str
     files: Mapping[str, bytes]
+    near: bool = False
 
     @classmethod
-    def of(cls, function: MeasureFunction) -> _Source:
+    def of(cls, function: MeasureFunction, near: bool) -> _Source:
         where, _, _ = function.spec.rpartition(":")
+        if where == "__main__":
+            raise pickle.PicklingError(
+                f"{function.spec} stands in the script that runs, which no other process can "
+                "import; put it into a file of its own"
+            )
         if function.file is None:
             return cls(function.spec, Path(), "", {})
         file = function.file.resolve()
@@ -175,12 +203,15 @@ class _Source:
             if (path := _file_of(module)) and path.is_relative_to(root) and not _is_installed(path)
         }
         files = {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(beside)}
-        return cls(function.spec, root, file.relative_to(root).as_posix(), files)
+        return cls(function.spec, root, file.relative_to(root).as_posix(), files, near)
 
 
 def _file_of(module: Any) -> Path | None:
     name = getattr(module, "__file__", None)
-    return Path(name).resolve() if isinstance(name, str) and name.endswith(".py") else None
+    if not isinstance(name, str) or not name.endswith(".py"):
+        return None
+    path = Path(name)  # torch.classes says "_classes.py", which is no file of the current folder
+    return path.resolve() if path.is_absolute() else None
 
 
 def _is_installed(path: Path) -> bool:
@@ -196,8 +227,9 @@ def _function(source: _Source) -> MeasureFunction:
     if not source.files:
         return MeasureFunction(source.spec, *load_function(source.spec, source.root))
     with _importing:
-        if is_file and all(_same(source.root / n, data) for n, data in source.files.items()):
-            spec = f"{source.file}:{name}"
+        in_place = is_file or source.near
+        if in_place and all(_same(source.root / n, data) for n, data in source.files.items()):
+            spec = f"{source.file}:{name}" if is_file else source.spec
             return MeasureFunction(source.spec, *load_function(spec, source.root))
         with tempfile.TemporaryDirectory(prefix="spiceloop-source-") as folder:
             root = Path(folder).resolve()

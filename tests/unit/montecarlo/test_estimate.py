@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
+import pieces_of_work as pieces
 from mirror_problem import deck_with, without_bounds, write_mirror
 from spiceloop import Evaluation, Sample, estimate_yield, load_problem
 from spiceloop.cli.arguments import find_problem
@@ -23,6 +25,7 @@ from spiceloop.errors import (
 from spiceloop.montecarlo import Yield
 from spiceloop.montecarlo.log import FILE_NAME
 from spiceloop.spec.evaluate import Evaluator
+from spiceloop.study.evaluator_process import EvaluatorProcess
 
 pytestmark = pytest.mark.ngspice
 
@@ -40,6 +43,26 @@ def test_workers_and_order_make_no_difference(mirror: Path) -> None:
     assert 0 < one.passed < 24
     other = estimate_yield(mirror, samples=24, seed=4)
     assert all(a != b for a, b in zip(numbers(one).values(), numbers(other).values(), strict=True))
+
+
+def test_a_process_that_dies_costs_its_die_and_no_other(
+    mirror: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = estimate_yield(mirror, samples=40)
+    perform = EvaluatorProcess.perform
+
+    def deadly(self: EvaluatorProcess, work, plan, number: int) -> object:
+        if number == 7:
+            return perform(self, pieces.signal_self, signal.SIGKILL)
+        return perform(self, work, plan, number)
+
+    monkeypatch.setattr(EvaluatorProcess, "perform", deadly)
+    two = estimate_yield(mirror, samples=40, workers=2)
+    assert [(o.number, o.kind) for o in two.failures] == [(7, "crash")]
+    assert "SIGKILL" in two.failures[0].failure
+    assert {n: d for n, d in numbers(two).items() if n != 7} == {
+        n: d for n, d in numbers(one).items() if n != 7
+    }
 
 
 def test_a_die_is_what_a_single_evaluation_of_its_sample_gives(mirror: Path) -> None:

@@ -392,7 +392,7 @@ def test_a_study_without_corners_is_read_as_before(problem, bench, url):
 def test_an_outcome_can_be_pickled(bench):
     import pickle
 
-    from spiceloop.study.crew import outcome_of
+    from spiceloop.study.outcome import outcome_of
 
     outcome, _ = outcome_of(evaluator(bench), BAD, plan_for(bench.problem, [done(bench, 0, GOOD)]))
     assert isinstance(outcome, Outcome)
