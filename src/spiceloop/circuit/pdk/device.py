@@ -10,6 +10,7 @@ from typing import Any
 
 from spiceloop.circuit.pdk.base import Bin
 from spiceloop.circuit.pdk.cards import parse_card
+from spiceloop.circuit.pdk.defaults import without_defaults
 from spiceloop.circuit.pdk.expressions import Expression, UnresolvedError, parse
 from spiceloop.circuit.pdk.library import Subcircuit
 from spiceloop.circuit.pdk.scope import ordered
@@ -29,6 +30,11 @@ class BinCard:
     def expressions(self) -> tuple[tuple[str, Expression], ...]:
         """`dynamic`, parsed."""
         return tuple((name, parse(text)) for name, text in self.dynamic)
+
+    @cached_property
+    def short(self) -> str:
+        """`static` without the numbers that ngspice takes anyway."""
+        return without_defaults(self.static, [name for name, _ in self.dynamic])
 
     def holds(self, length: float, width: float) -> bool:
         """Whether ngspice would pick this bin: the lower ends belong to it, the upper do not.

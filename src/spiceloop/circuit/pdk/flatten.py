@@ -48,6 +48,8 @@ _SEES_CARDS = re.compile(r"\balterparam\b|\baltermod\b|@[^\s\[(]*:[^\s\[]*\[|\bw
 # What shows a model card's or an instance's nrd, nrs, rsh: then cards must not be shared.
 _SEES_SQUARES = re.compile(r"\bnr[ds]\b|\brsh\b|\bshow(?:mod)?\b")
 _READS_SQUARES = re.compile(r"\[\s*(?:nr[ds]|rsh)\s*\]")
+# What shows every parameter of a card, given or not; sens also tries a change of each.
+_SEES_DEFAULTS = re.compile(r"\bshow(?:mod)?\b|\bsens\b")
 # ngspice picks the bin anew for a changed size, so all bins must be there.
 _ALTERS_SIZE = re.compile(r"\balter\b.*(?:\[\s*(?:w|l|nf)\s*\]|\s(?:w|l|nf)\s*=)")
 _SHORTEST = 1e-9  # metres; no channel is as short
@@ -58,7 +60,7 @@ class _Compilation:
     """One compilation of one deck."""
 
     def __init__(
-        self, deck: ParsedDeck, models: Models, where: str, share: bool, dies: DieModels | None
+        self, deck: ParsedDeck, models: Models, where: str, dies: DieModels | None
     ) -> None:
         self.deck = deck
         self.models = models
@@ -73,7 +75,8 @@ class _Compilation:
             for block in deck.top.every()
             for line in block.instances
         )
-        self.variants = Variants(share, nested, self.values if dies else None)
+        known = self.values if dies else None
+        self.variants = Variants(_shares(deck), _shortens(deck), nested, known)
         self.whole: set[str] = set()
         self.notes: list[str] = []
         self.flattened = 0
@@ -218,6 +221,11 @@ def _shares(deck: ParsedDeck) -> bool:
     return not _SEES_SQUARES.search(deck.commands) and not _READS_SQUARES.search(deck.texts)
 
 
+def _shortens(deck: ParsedDeck) -> bool:
+    """Whether model cards may leave out what ngspice takes by itself."""
+    return not _SEES_DEFAULTS.search(deck.commands) and not _SEES_DEFAULTS.search(deck.texts)
+
+
 def flatten(
     text: str, models: Models, where: str, library_file: str, dies: DieModels | None = None
 ) -> tuple[str, CompileReport]:
@@ -239,7 +247,7 @@ def flatten(
                 f'.lib "{library_file}" {models.section}'
             )
         return text, CompileReport()
-    compilation = _Compilation(deck, models, where, _shares(deck), dies)
+    compilation = _Compilation(deck, models, where, dies)
     try:
         if why := _needs_library(deck, models):
             raise WholeLibrary(why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spiceloop.circuit.pdk.device import Transistor
+from spiceloop.circuit.pdk.device import BinCard, Transistor
 from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
 from spiceloop.circuit.pdk.scope import resolve
 
@@ -15,14 +15,22 @@ class Variants:
     """Collects subcircuits and model cards and gives them names.
 
     With ``share``, one model card serves every instance of a bin (see
-    `Transistor.sharing`). With ``nested``, some user subcircuit is called with a
+    `Transistor.sharing`). With ``short``, cards leave out what ngspice takes by itself (see
+    `spiceloop.circuit.pdk.defaults`). With ``nested``, some user subcircuit is called with a
     multiplier ``m``: ngspice hands it on to the calls inside, which fails (39: "0 formal but 1
     actual params") unless the subcircuits called have a parameter at all. ``known`` are the
     library's own parameters, as far as transistors still hold them by name.
     """
 
-    def __init__(self, share: bool, nested: bool, known: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        share: bool,
+        short: bool,
+        nested: bool,
+        known: Mapping[str, float] | None = None,
+    ) -> None:
         self._share = share
+        self._short = short
         self._known = known or {}
         self._sheets: dict[tuple[str, int], float] = {}
         self._formal = " mult=1" if nested else ""
@@ -61,7 +69,7 @@ class Variants:
                 dynamic["rsh"] = shared
         extra = "".join(f" {name}={value!r}" for name, value in dynamic.items())
         model = self._name(
-            self._models, f"{device.kind} {card.static}{extra}", f"{device.name}__bin{index}"
+            self._models, f"{device.kind} {self._text(card)}{extra}", f"{device.name}__bin{index}"
         )
         line = " ".join([device.element, *device.nodes, model])
         line += "".join(f" {name}={value!r}" for name, value in values.items())
@@ -91,10 +99,13 @@ class Variants:
             " ".join(device.ports),
             ".param" + texts(device.formals),
             " ".join([device.element, *device.nodes, device.model]) + texts(device.values),
-            f".model {device.model} {device.kind} {card.static}" + texts(card.dynamic),
+            f".model {device.model} {device.kind} {self._text(card)}" + texts(card.dynamic),
             ".ends",
         ]
         return self._name(self._subcircuits, "\n".join(lines), device.name)
+
+    def _text(self, card: BinCard) -> str:
+        return card.short if self._short else card.static
 
     def _name(self, table: dict[str, str], text: str, stem: str) -> str:
         name = table.get(text)
