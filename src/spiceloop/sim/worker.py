@@ -109,7 +109,8 @@ class _Worker:
 
     def serve(self) -> NoReturn:
         """Child: run the request, reply; do it again if the deck was plain; end."""
-        size = _memory()
+        statm = os.open("/proc/self/statm", os.O_RDONLY)
+        size = _memory(statm)
         for number in range(1, _MOST_DECKS + 1):
             for command in self.request["commands"]:
                 if self.exit is None:
@@ -120,7 +121,7 @@ class _Worker:
                 self.request["plain"] is not None
                 and self.exit is None
                 and number < _MOST_DECKS
-                and _memory() < size + _MOST_GROWTH
+                and _memory(statm) < size + _MOST_GROWTH
             )
             reply(
                 self.reply_fd,
@@ -197,18 +198,24 @@ class _Worker:
                 found = ngspice.vector(f"{plot}.{name}")
                 if found is None:
                     continue
-                is_complex, length, data = found
+                is_complex, length, _ = found
                 if length == 1 or (keep and (position == 0 or is_asked(name, wanted))):
-                    vectors.append((name, is_complex, bytes(data)))
+                    vectors.append((name, is_complex, _values(found)))
             plots.append((plot, vectors))
         probed = []
         for name in self.request["probe"]:
             found = ngspice.vector(name)
             if found is not None and found[1] == 1:
-                probed.append((name, found[0], bytes(found[2])))
+                probed.append((name, found[0], _values(found)))
         if probed:
             plots.append(("", probed))
         return plots
+
+
+def _values(vector: tuple[bool, int, int]) -> bytes:
+    """Return the bytes of what `LibNgspice.vector` found."""
+    is_complex, length, address = vector
+    return ctypes.string_at(address, length * (16 if is_complex else 8))
 
 
 def send(fd: int, request: dict[str, Any]) -> None:
@@ -246,10 +253,9 @@ def _read(size: int) -> bytes:
     return data
 
 
-def _memory() -> int:
-    """Return the bytes of this process that are in memory."""
-    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 -- each deck counts
-        return int(file.read().split()[1]) * _PAGE
+def _memory(statm: int) -> int:
+    """Return the bytes of this process that are in memory; ``statm`` is its /proc file, open."""
+    return int(os.pread(statm, 200, 0).split()[1]) * _PAGE
 
 
 def _serve(worker: _Worker, parent: int, folder: str) -> None:
