@@ -19,6 +19,7 @@ _PAIR = re.compile(
     r"(?P<unit>[A-Za-zµμΩ°%][^\s=]*)?(?=\s|$)",
     re.IGNORECASE,
 )
+_UNIT_ALONE = re.compile(r"\s+[A-Za-zµμΩ°%/]+(?=\s*$|\s+[^\s=]+\s*=)")
 # What `meas` adds behind its result; not results of their own.
 _MEAS_EXTRAS = frozenset({"at", "from", "to", "targ", "trig", "with"})
 _FAILED = re.compile(r"^\s*\.?meas(?:ure)?\s+\w+\s+(\S+)\s.*failed!?\s*$", re.IGNORECASE)
@@ -77,7 +78,7 @@ def _pairs(line: str) -> Iterable[tuple[str, float]]:
         if value is not None:
             yield name, value
         # "gain = 12 dB": skip a unit that stands alone, so that a further pair is found.
-        unit = re.compile(r"\s+[A-Za-zµμΩ°%/]+(?=\s*$|\s+[^\s=]+\s*=)").match(line, position)
+        unit = _UNIT_ALONE.match(line, position)
         if unit:
             position = unit.end()
 
