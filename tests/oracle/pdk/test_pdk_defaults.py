@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from spiceloop.circuit.deck import Deck
-from spiceloop.circuit.pdk import Pdk, flatten, get_pdk
+from spiceloop.circuit.pdk import Pdk, get_pdk
 from spiceloop.circuit.pdk.defaults import DEFAULTS, without_defaults
+from spiceloop.circuit.pdk.device import BinCard
 from spiceloop.sim import NgspiceLib
 
 pytestmark = [pytest.mark.ngspice]
@@ -80,7 +81,7 @@ def test_both_cards_give_the_same_bits(
         text = transistors(pdk, dice)
         short = pdk.compile(Deck(text))
         with monkeypatch.context() as patch:
-            patch.setattr(flatten, "_shortens", lambda deck: False)
+            patch.setattr(BinCard, "short", property(lambda card: card.static))
             whole = pdk.compile(Deck(text))
         assert short.text.count("=") + 20 * short.text.count(".model") < whole.text.count("=")
         one, other = (simulator.run(d, vectors=["*"], timeout=250) for d in (short, whole))

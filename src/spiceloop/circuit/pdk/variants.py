@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from spiceloop.circuit.pdk.device import BinCard, Transistor
 from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
-from spiceloop.circuit.pdk.scope import resolve
 
 __all__ = ["Variants"]
 
@@ -56,7 +55,9 @@ class Variants:
             return self._with_expressions(device, index, inside), False
 
     def _complete(self, device: Transistor, index: int, inside: Mapping[str, float]) -> str:
-        values = {name: expression.evaluate(inside) for name, expression in device.expressions}
+        values = device.together.evaluate(inside)
+        if values is None:
+            raise UnresolvedError(device.name)
         card = device.bins[index]
         dynamic = {name: expression.evaluate(inside) for name, expression in card.expressions}
         if self._share and index in device.sharing:
@@ -81,7 +82,7 @@ class Variants:
         """``rsh`` of a bin at the device's default W, L and nf, the one of its shared card."""
         found = self._sheets.get((device.name, index))
         if found is None:
-            _, inside = resolve(device.defaults, self._known)
+            _, inside = device.defaults.resolve(self._known)
             found = dict(device.bins[index].expressions)["rsh"].evaluate(inside)
             self._sheets[device.name, index] = found
         return found
