@@ -67,10 +67,14 @@ def new_folder(inside: Path | None = None) -> Path:
         raise _cannot_write(error) from None
 
 
-def read_log(path: Path) -> list[str]:
-    """Return a log's lines, the middle of a huge one left out; none where there is no log."""
+def read_log(log: Path | int) -> list[str]:
+    """Return a log's lines, the middle of a huge one left out; none where there is no log.
+
+    ``log`` is a path, or the number of an open file, which stays open.
+    """
     try:
-        with path.open("rb") as file:
+        with open(log, "rb", closefd=isinstance(log, Path)) as file:
+            file.seek(0)
             size = os.fstat(file.fileno()).st_size
             if size <= _LOG_HEAD + _LOG_TAIL:
                 data = file.read(size)

@@ -12,8 +12,8 @@ It goes after `_MOST_DECKS`, for ngspice loses some 2.5 kB a deck, and when it h
 Talk: a request comes on stdin, as `marshal` data behind eight bytes of length (one interpreter at
 both ends); a length of zero sends a child that stayed away. A reply goes out on stdout: two
 lengths, a head in JSON, the vectors' bytes; who reads it need not trust the process that ran the
-deck. Text output goes to the file ``log`` in the run's folder, line by line, so that it survives a
-crash or a kill.
+deck. Text output goes, line by line, so that it survives a crash or a kill, to the file ``log`` in
+the run's folder, or for a plain deck to a file in memory that the parent opened.
 
 No orphans: each process has one thread; one that waits for children sleeps in poll() and ends, and
 kills them, when its requests' pipe is closed (the parent died, however it died) or when its
@@ -79,8 +79,9 @@ _LIBC = ctypes.PyDLL(None)
 class _Worker:
     """ngspice, and who asks for what, in this process; forked along."""
 
-    def __init__(self, reply_fd: int) -> None:
+    def __init__(self, reply_fd: int, plain_log: int = -1) -> None:
         self.reply_fd = reply_fd
+        self.plain_log = plain_log
         self.request: dict[str, Any] = {}
         self.early: list[bytes] = []  # lines from before there was a log file
         self.log_fd = -1
@@ -159,7 +160,12 @@ class _Worker:
         if folder and not sandbox.enter(folder) and kernel_support():
             reply(self.reply_fd, {"unconfined": folder})
             os._exit(0)
-        self.log_fd = fd = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if self.request["plain"] is None:
+            fd = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        else:
+            fd = self.plain_log
+            os.ftruncate(fd, 0)
+        self.log_fd = fd
         # What C code prints past the callback belongs into the log too, not into the replies.
         os.dup2(fd, 1)
         os.dup2(fd, 2)
@@ -311,7 +317,8 @@ def _wait(child: int, parent: int) -> int | None:
 
 
 def main() -> NoReturn:
-    """Serve decks until stdin closes. ``argv[1]``: a folder to make for their files.
+    """Serve decks until stdin closes. ``argv[1]``: a folder to make for their files; ``argv[2]``:
+    the number of the open file for the logs of plain decks.
 
     The worker makes it, so that there is no moment in which it exists and nobody is left to remove
     it: the parent does when it ends the worker, and the worker does when the parent has gone.
@@ -323,7 +330,8 @@ def main() -> NoReturn:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)
     try:
-        worker = _Worker(reply_fd)
+        plain_log = int(sys.argv[2]) if len(sys.argv) > 2 else -1
+        worker = _Worker(reply_fd, plain_log)
         make_folder(folder)
     except SetupError as error:
         reply(reply_fd, {"setup": str(error)})
