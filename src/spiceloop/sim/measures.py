@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from spiceloop.errors import UnitError
 from spiceloop.sim.vector_names import spellings
@@ -39,6 +40,7 @@ class Scalars:
     failed: dict[str, str] = field(default_factory=dict)  # name → ngspice's line
 
 
+@lru_cache(maxsize=4096)  # a testbench's names come again with every design
 def normal_name(name: str) -> str:
     """Names compare in lower case and without blanks: ``v(a) - v(b)`` is ``v(a)-v(b)``."""
     return "".join(name.split()).lower()

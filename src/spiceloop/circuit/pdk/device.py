@@ -110,6 +110,11 @@ class Transistor:
         """`formals` as a scope."""
         return Scope(ordered(self.formals))
 
+    @cached_property
+    def sheets(self) -> dict[int, float]:
+        """``rsh`` of bins at the default W, L and nf, filled by who first needs one."""
+        return {}
+
     def find(self, length: float, width: float) -> int | None:
         """Index of the bin for L and W per finger in metres: the first in file order.
 

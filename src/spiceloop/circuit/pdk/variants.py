@@ -31,7 +31,7 @@ class Variants:
         self._share = share
         self._short = short
         self._known = known or {}
-        self._sheets: dict[tuple[str, int], float] = {}
+        self._sheets: dict[str, dict[int, float]] = {}  # by device and bin
         self._formal = " mult=1" if nested else ""
         self._subcircuits: dict[str, str] = {}  # text with the name left out → name
         self._models: dict[str, str] = {}  # text with the name left out → name
@@ -80,11 +80,12 @@ class Variants:
 
     def _default_sheet_resistance(self, device: Transistor, index: int) -> float:
         """``rsh`` of a bin at the device's default W, L and nf, the one of its shared card."""
-        found = self._sheets.get((device.name, index))
+        sheets = self._sheets.setdefault(device.name, {}) if self._known else device.sheets
+        found = sheets.get(index)
         if found is None:
             _, inside = device.defaults.resolve(self._known)
             found = dict(device.bins[index].expressions)["rsh"].evaluate(inside)
-            self._sheets[device.name, index] = found
+            sheets[index] = found
         return found
 
     def _with_expressions(self, device: Transistor, index: int, inside: Mapping[str, float]) -> str:
