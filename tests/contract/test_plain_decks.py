@@ -258,3 +258,13 @@ def test_a_process_goes_after_its_share_and_takes_its_folder_along(keeps: Ngspic
         folders = set(keeps._folder.iterdir())
         assert len(folders) <= 1
     assert seen.count(seen[250]) <= 201
+
+
+def test_a_plain_deck_and_its_log_are_on_no_disk(keeps: NgspiceLib) -> None:
+    result = keeps.run(control(RC, "op", "echo said"), measures=[])
+    assert "said" in result.log
+    assert keeps._stay
+    found = list(keeps._stay.folder.iterdir())
+    assert [(f.name, f.is_symlink()) for f in found] == [("deck.cir", True)]
+    wrong = control(RC + "d9 in 0 no_such_model\n", "op")
+    same(outcome(keeps, wrong), fresh(wrong))

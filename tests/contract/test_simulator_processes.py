@@ -204,3 +204,10 @@ def test_of_a_huge_log_only_the_ends_are_read(tmp_path: Path) -> None:
     assert "spiceloop: the middle of the output is cut" in lines
     assert peak < 512 << 20
     assert read_log(tmp_path / "none") == []
+
+
+def test_a_log_that_is_open_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("one\ntwo\n")
+    with (tmp_path / "log").open("rb") as file:
+        for _ in range(2):
+            assert read_log(file.fileno()) == ["one", "two"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -48,8 +49,9 @@ def test_ngspice_ends_on_an_internal_error(sim: Simulator, deck: Deck, signal_na
         works(sim)
 
 
+@pytest.mark.parametrize("command", ["tran 1u 2u", "rusage"], ids=["plain", "not plain"])
 def test_an_endless_flood_of_output_fills_neither_disk_nor_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     simulator = NgspiceLib()
@@ -59,12 +61,14 @@ def test_an_endless_flood_of_output_fills_neither_disk_nor_memory(
     def watch() -> None:
         while not stop.wait(0.05):
             sizes = [f.stat().st_size for f in tmp_path.glob("*/*/log")]
+            with contextlib.suppress(OSError):  # just closed
+                sizes += [os.fstat(file.fd).st_size for file in simulator._memory]
             largest[0] = max([largest[0], *sizes])
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        deck = control(RC, "while 1 > 0", f"  echo {'flood ' * 200}", "end")
+        deck = control(RC, command, "while 1 > 0", f"  echo {'flood ' * 200}", "end")
         assert fails(simulator, deck, timeout=8).kind is FailureKind.TIMEOUT
     finally:
         stop.set()

@@ -65,7 +65,7 @@ _NO_CONVERGENCE = re.compile(
     r"|matrix is singular|too many iterations|solution failed|failed to converge",
     re.IGNORECASE,
 )
-_GAVE_UP = re.compile(r"fatal error in ngspice|cannot recover and awaits", re.IGNORECASE)
+_GAVE_UP = ("fatal error in ngspice", "cannot recover and awaits")  # in lower case
 _COMPLAINT = re.compile(
     r"\berror\b|failed|warning|no such|not available|invalid|out of interval|\bnan\b|\binf",
     re.IGNORECASE,
@@ -89,7 +89,7 @@ def failure(lines: Sequence[str], *, fatal: bool = False) -> SimulationError | N
         return found
     if aborted is not None:
         return _analysis_error(lines, aborted)
-    if fatal or _GAVE_UP.search(text):
+    if fatal or _gave_up(text):
         return SimulationError(
             FailureKind.CRASH, "ngspice ended with a fatal error", line=_last_error(lines)
         )
@@ -137,13 +137,17 @@ def _analysis_error(lines: Sequence[str], aborted: int) -> SimulationError:
     return SimulationError(kind, text, line=said, analysis=analysis)
 
 
+def _gave_up(text: str) -> bool:
+    return any(words in text for words in _GAVE_UP)
+
+
 def _error(lines: Sequence[str]) -> bool:
     return any(_ERROR_LINE.search(line) for line in lines)
 
 
 def _last_error(lines: Sequence[str]) -> str:
     found = [line.strip() for line in lines if _ERROR_LINE.search(line)]
-    plain = [line for line in found if not _GAVE_UP.search(line)]
+    plain = [line for line in found if not _gave_up(line.lower())]
     return (plain or found or [""])[-1]
 
 

@@ -92,11 +92,12 @@ class LibNgspice:
         self._callbacks = (_SendChar(send_char), _ControlledExit(controlled_exit))
         lib = self._lib
         lib.ngGet_Vec_Info.argtypes = [ctypes.c_char_p]
-        lib.ngGet_Vec_Info.restype = ctypes.POINTER(_VectorInfo)
+        lib.ngGet_Vec_Info.restype = ctypes.c_void_p
         lib.ngSpice_AllPlots.restype = ctypes.POINTER(ctypes.c_char_p)
         lib.ngSpice_AllVecs.argtypes = [ctypes.c_char_p]
         lib.ngSpice_AllVecs.restype = ctypes.POINTER(ctypes.c_char_p)
         lib.ngSpice_Command.argtypes = [ctypes.c_char_p]
+        self._infos: dict[int, _VectorInfo] = {}
         lib.ngSpice_Init(self._callbacks[0], None, self._callbacks[1], None, None, None, None)
 
     def command(self, line: str) -> int:
@@ -111,19 +112,17 @@ class LibNgspice:
         """Names of a plot's vectors, newest first; the scale of an analysis comes last."""
         return list(_strings(self._lib.ngSpice_AllVecs(plot.encode())))
 
-    def vector(self, name: str) -> tuple[bool, int, memoryview] | None:
-        """Return (is complex, length, bytes without copy) of ``plot.vector``, or None."""
-        pointer = self._lib.ngGet_Vec_Info(name.encode())
-        if not pointer:
+    def vector(self, name: str) -> tuple[bool, int, int] | None:
+        """Return (is complex, length, address of the values) of ``plot.vector``, or None."""
+        address = self._lib.ngGet_Vec_Info(name.encode())
+        if not address:
             return None
-        info = pointer.contents
+        info = self._infos.get(address)  # ngspice has one such structure and fills it anew
+        if info is None:
+            info = self._infos[address] = _VectorInfo.from_address(address)
         is_complex = bool(info.flags & _COMPLEX_FLAG)
-        address = info.complex if is_complex else info.real
-        if not address or info.length < 1:
-            return None
-        size = info.length * (16 if is_complex else 8)
-        raw = (ctypes.c_char * size).from_address(address)
-        return is_complex, int(info.length), memoryview(raw).cast("B")
+        values, length = info.complex if is_complex else info.real, info.length
+        return (is_complex, length, values) if values and length > 0 else None
 
     def file(self) -> str:
         """Return the library's path, "" where the system does not say."""

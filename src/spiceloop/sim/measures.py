@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from spiceloop.errors import UnitError
 from spiceloop.sim.vector_names import spellings
@@ -19,6 +20,7 @@ _PAIR = re.compile(
     r"(?P<unit>[A-Za-zµμΩ°%][^\s=]*)?(?=\s|$)",
     re.IGNORECASE,
 )
+_UNIT_ALONE = re.compile(r"\s+[A-Za-zµμΩ°%/]+(?=\s*$|\s+[^\s=]+\s*=)")
 # What `meas` adds behind its result; not results of their own.
 _MEAS_EXTRAS = frozenset({"at", "from", "to", "targ", "trig", "with"})
 _FAILED = re.compile(r"^\s*\.?meas(?:ure)?\s+\w+\s+(\S+)\s.*failed!?\s*$", re.IGNORECASE)
@@ -38,6 +40,7 @@ class Scalars:
     failed: dict[str, str] = field(default_factory=dict)  # name → ngspice's line
 
 
+@lru_cache(maxsize=4096)  # a testbench's names come again with every design
 def normal_name(name: str) -> str:
     """Names compare in lower case and without blanks: ``v(a) - v(b)`` is ``v(a)-v(b)``."""
     return "".join(name.split()).lower()
@@ -77,7 +80,7 @@ def _pairs(line: str) -> Iterable[tuple[str, float]]:
         if value is not None:
             yield name, value
         # "gain = 12 dB": skip a unit that stands alone, so that a further pair is found.
-        unit = re.compile(r"\s+[A-Za-zµμΩ°%/]+(?=\s*$|\s+[^\s=]+\s*=)").match(line, position)
+        unit = _UNIT_ALONE.match(line, position)
         if unit:
             position = unit.end()
 

@@ -21,6 +21,7 @@ from spiceloop.circuit.deck import Deck
 from spiceloop.errors import FailureKind, SetupError, SimulationError
 from spiceloop.sim import diagnose
 from spiceloop.sim.base import SimResult
+from spiceloop.sim.memory_file import MemoryFile
 from spiceloop.sim.patience import Patience
 from spiceloop.sim.plain import plain
 from spiceloop.sim.prepare import MAIN, prepare
@@ -38,7 +39,6 @@ from spiceloop.sim.rundir import (
     read_log,
     run_folder,
     setup_commands,
-    write_files,
 )
 from spiceloop.sim.sandbox import UNCONFINED
 from spiceloop.sim.worker import LENGTH, dismiss, send
@@ -76,6 +76,7 @@ class NgspiceLib:
         self._process: subprocess.Popen[bytes] | None = None
         self._banner = self._library = ""
         self._folder: Path | None = None
+        self._memory: tuple[MemoryFile, ...] = ()  # a plain deck and its log
         self._buffer = bytearray()
         self._stay: _Stay | None = None
         # Held by the thread that talks to the worker: only it may close the pipes. Closed by
@@ -122,7 +123,7 @@ class NgspiceLib:
         alone = deck.files or len(script.files) > 1
         kind = None if alone else plain(script.files[MAIN].split("\n"), self._library)
         setting = (deck.home, deck.compat, deck.trusted, kind.options) if kind else None
-        with self._place(deck, script.files, setting) as folder:
+        with self._place(deck, script.files, setting) as (folder, log):
             request = {
                 "folder": str(folder),
                 "confine": "" if deck.trusted else str(folder),
@@ -131,7 +132,6 @@ class NgspiceLib:
                 "vectors": sorted(wanted),
                 "probe": [m.lower() for m in measures if m.startswith("@")],
             }
-            log = folder / "log"
             try:
                 by_quit, stays, tables = self._ask(request, patience)
             except TimeoutError:
@@ -194,6 +194,9 @@ class NgspiceLib:
         """Wait for the worker's end, forget it, return its exit status."""
         process, self._process = self._process, None
         folder, self._folder = self._folder, None
+        memory, self._memory = self._memory, ()
+        for file in memory:
+            file.close()
         self._buffer.clear()
         if process is None:
             return None
@@ -218,16 +221,19 @@ class NgspiceLib:
             return self._process
         self._reap()
         self._folder = name_folder()
+        self._memory = MemoryFile("deck"), MemoryFile("log")
         root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        log = str(self._memory[1].fd)
         # Its own session, so that killing its group reaches the child that runs ngspice and a
         # Ctrl-C at the terminal does not. The root folder, so that no file of the user's folder
         # shadows a module. Popen closes all other descriptors: no worker holds another's pipes.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "spiceloop.sim.worker", str(self._folder)],
+            [sys.executable, "-m", "spiceloop.sim.worker", str(self._folder), log],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pass_fds=[file.fd for file in self._memory],
             bufsize=0,
             cwd="/",
             env={**os.environ, "PYTHONPATH": path},
@@ -251,18 +257,26 @@ class NgspiceLib:
         return self._process
 
     @contextlib.contextmanager
-    def _place(self, deck: Deck, files: Mapping[str, str], setting: object) -> Iterator[Path]:
-        """Give the folder to run the deck in: that of the child that stayed, if it fits."""
+    def _place(
+        self, deck: Deck, files: Mapping[str, str], setting: object
+    ) -> Iterator[tuple[Path, Path | int]]:
+        """Give the folder to run the deck in and the log.
+
+        The folder is that of the child that stayed, if it fits. A plain deck and its log are in
+        memory; a link in the folder leads to the deck.
+        """
         if self._stay and self._stay.setting != setting:
             self._dismiss()
         if setting is None:
             with run_folder(deck, files, self._folder) as folder:
-                yield folder
+                yield folder, folder / "log"
             return
+        text, log = self._memory
+        text.write(files[MAIN])
         if self._stay is None:
             self._stay = _Stay(new_folder(self._folder), setting)
-        write_files(self._stay.folder, files)
-        yield self._stay.folder
+            (self._stay.folder / MAIN).symlink_to(text.path)
+        yield self._stay.folder, log.fd
 
     def _dismiss(self) -> None:
         """Send the child away that stayed, if there is one."""
@@ -283,7 +297,7 @@ class NgspiceLib:
         None: it did not), whether its process stays, and the plots.
         """
         try:
-            send(_pipe(self._worker().stdin).fileno(), request)
+            send(_pipe(self._process.stdin if self._process else None).fileno(), request)
         except OSError:
             raise _WorkerLostError from None
         head, data = self._receive(patience)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 __all__ = ["MAIN", "Script", "prepare"]
 
@@ -26,6 +27,7 @@ MAIN = "deck.cir"
 _ANALYSES = ("op", "dc", "ac", "tran", "noise", "tf", "pz", "disto", "sens", "sp", "pss")
 _OPENS = {"if", "while", "dowhile", "repeat", "foreach"}
 _RUNS = {*_ANALYSES, "run", "source"}
+_Card = tuple[int, str]
 _LET = re.compile(r"^\s*(?:let|\.csparam)\s+([^\s=\[]+)\s*(?:\[[^=]*)?=", re.IGNORECASE)
 _SAVABLE = re.compile(r"\b([vi])(?:m|db|p|r|i)?\(\s*([^\s(),]+)\s*(?:,\s*([^\s(),]+)\s*)?\)", re.I)
 
@@ -47,15 +49,15 @@ def prepare(text: str, *, at_quit: Sequence[str], at_end: Sequence[str]) -> Scri
     lines = text.split("\n")  # as ngspice does; splitlines() splits at more, which vetting did not
     circuit, control = _split(lines)
     lets = frozenset(m.group(1).lower() for line in lines if (m := _LET.match(line)))
-    kinds = _dot_analyses(circuit)
-    body, quits = _rewrite(control, at_quit)
-    runs_itself = any(_word(s) in _RUNS for line in control for s in line.split(";"))
+    cards = _cards(circuit)
+    kinds = _dot_analyses(cards)
+    body, quits, runs_itself = _rewrite(tuple(control), tuple(at_quit))
     run_cards = bool(kinds) and not quits and not runs_itself
-    if run_cards and len(kinds) > 1 and any(_card(line).startswith(".meas") for line in circuit):
+    if run_cards and len(kinds) > 1 and any(word.startswith(".meas") for _, word in cards):
         return Script(_one_deck_per_kind(circuit, kinds, body, at_end), lets)
     if run_cards:
-        body = [*body, "run"]
-    return Script({MAIN: _join(circuit, [*body, *at_end])}, lets)
+        body = (*body, "run")
+    return Script({MAIN: _join(circuit, cards, [*body, *at_end])}, lets)
 
 
 def _word(line: str) -> str:
@@ -89,12 +91,27 @@ def _split(lines: list[str]) -> tuple[list[str], list[str]]:
     return circuit or [""], control
 
 
-def _join(circuit: Sequence[str], control: Sequence[str]) -> str:
-    return "\n".join([*circuit, *_saves(circuit), ".control", *control, ".endc", ".end", ""])
+def _cards(circuit: Sequence[str]) -> list[_Card]:
+    """Line numbers and names of the dot cards, the title left out."""
+    lines = enumerate(circuit[1:], start=1)
+    return [(number, word) for number, line in lines if (word := _card(line))]
 
 
-def _rewrite(control: Sequence[str], at_quit: Sequence[str]) -> tuple[list[str], bool]:
-    """Handle every quit; return the control lines and whether a quit at the top ended them."""
+def _join(circuit: Sequence[str], cards: Sequence[_Card], control: Sequence[str]) -> str:
+    saves = _saves(circuit, cards)
+    return "\n".join([*circuit, *saves, ".control", *control, ".endc", ".end", ""])
+
+
+@lru_cache(maxsize=64)
+def _rewrite(
+    control: tuple[str, ...], at_quit: tuple[str, ...]
+) -> tuple[tuple[str, ...], bool, bool]:
+    """Handle every quit; return the control lines, whether a quit at the top ended them, and
+    whether they run an analysis.
+
+    Kept, for designs of one testbench have the same commands.
+    """
+    runs = any(_word(s) in _RUNS for line in control for s in line.split(";"))
     out: list[str] = []
     depth = 0
     for line in control:
@@ -112,32 +129,31 @@ def _rewrite(control: Sequence[str], at_quit: Sequence[str]) -> tuple[list[str],
         if before:
             out.append(before)
         if depth == 0:
-            return out, True
+            return tuple(out), True, runs
         out += [*at_quit, statements[quit_at].strip()]
-    return out, False
+    return tuple(out), False, runs
 
 
-def _dot_analyses(circuit: Sequence[str]) -> dict[str, list[int]]:
+def _dot_analyses(cards: Sequence[_Card]) -> dict[str, list[int]]:
     """Line numbers of dot analysis cards by kind, in the deck's order, outside subcircuits."""
     kinds: dict[str, list[int]] = {}
-    for number, line in enumerate(circuit[1:], start=1):
-        word = _card(line)
+    for number, word in cards:
         if word[1:] in _ANALYSES:
             kinds.setdefault(word[1:], []).append(number)
     return kinds
 
 
-def _saves(circuit: Sequence[str]) -> list[str]:
+def _saves(circuit: Sequence[str], cards: Sequence[_Card]) -> list[str]:
     """Return ``.save`` cards for what .meas, .print and .plot name, where .save restricts.
 
     ``ngspice -b`` saves those by itself, ``run`` does not.
     """
-    if not any(_card(line) == ".save" for line in circuit):
+    if not any(word == ".save" for _, word in cards):
         return []
     names: dict[str, None] = {}
-    for line in circuit[1:]:
-        if _card(line).startswith((".meas", ".print", ".plot", ".four")):
-            for kind, first, second in _SAVABLE.findall(line):
+    for number, word in cards:
+        if word.startswith((".meas", ".print", ".plot", ".four")):
+            for kind, first, second in _SAVABLE.findall(circuit[number]):
                 for node in filter(None, (first, second)):
                     names[f"{kind.lower()}({node})"] = None
     return [f".save {name}" for name in names if name != "v(0)"]
@@ -165,7 +181,7 @@ def _one_deck_per_kind(
                 dropped = False
             # A comment keeps the line numbers in ngspice's messages right.
             lines.append("*" if dropped else line)
-        files[f"{kind}.cir"] = _join(lines, [*body, "run"])
+        files[f"{kind}.cir"] = _join(lines, _cards(lines), [*body, "run"])
     script = ["*ng_script", *(f"source {name}" for name in files), *at_end, ""]
     files[MAIN] = "\n".join(script)
     return files

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from spiceloop.circuit.deck import Deck
@@ -52,7 +54,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
             # To write over a file would have ext4 write it out first, and wait.
             target.unlink(missing_ok=True)
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(text.encode())
     except OSError as error:
         raise _cannot_write(error) from None
 
@@ -65,16 +67,21 @@ def new_folder(inside: Path | None = None) -> Path:
         raise _cannot_write(error) from None
 
 
-def read_log(path: Path) -> list[str]:
-    """Return a log's lines, the middle of a huge one left out; none where there is no log."""
+def read_log(log: Path | int) -> list[str]:
+    """Return a log's lines, the middle of a huge one left out; none where there is no log.
+
+    ``log`` is a path, or the number of an open file, which stays open.
+    """
     try:
-        with path.open("rb") as file:
-            data = file.read(_LOG_HEAD)
-            size = path.stat().st_size
-            if size > _LOG_HEAD + _LOG_TAIL:
+        with open(log, "rb", closefd=isinstance(log, Path)) as file:
+            file.seek(0)
+            size = os.fstat(file.fileno()).st_size
+            if size <= _LOG_HEAD + _LOG_TAIL:
+                data = file.read(size)
+            else:
+                data = file.read(_LOG_HEAD)
                 file.seek(size - _LOG_TAIL)
-                data += b"\nspiceloop: the middle of the output is cut\n"
-            data += file.read(_LOG_TAIL)
+                data += b"\nspiceloop: the middle of the output is cut\n" + file.read(_LOG_TAIL)
     except FileNotFoundError:
         return []
     return data.decode(errors="replace").splitlines()
@@ -103,12 +110,20 @@ def _cannot_write(error: OSError) -> SetupError:
     )
 
 
+@lru_cache(maxsize=64)
+def _written(home: str) -> tuple[str, str]:
+    """Return a folder's path without links, and what in it ngspice would act on."""
+    home = os.path.realpath(home)
+    bad = _ACTED_ON.search(home)
+    return home, bad.group() if bad else ""
+
+
 def setup_commands(deck: Deck) -> list[str]:
     """Commands that ngspice needs before it reads the deck."""
-    home = str(deck.home.resolve())
-    if bad := _ACTED_ON.search(home):
+    home, bad = _written(str(deck.home.absolute()))
+    if bad:
         raise DeckError(
-            f"{deck.name}: the folder {home!r} has {bad.group()!r} in its name, on which ngspice "
+            f"{deck.name}: the folder {home!r} has {bad!r} in its name, on which ngspice "
             "would act; rename it, or run a copy of it elsewhere"
         )
     # Relative paths are looked up in the run's own folder first, then in the deck's home.

@@ -12,8 +12,8 @@ It goes after `_MOST_DECKS`, for ngspice loses some 2.5 kB a deck, and when it h
 Talk: a request comes on stdin, as `marshal` data behind eight bytes of length (one interpreter at
 both ends); a length of zero sends a child that stayed away. A reply goes out on stdout: two
 lengths, a head in JSON, the vectors' bytes; who reads it need not trust the process that ran the
-deck. Text output goes to the file ``log`` in the run's folder, line by line, so that it survives a
-crash or a kill.
+deck. Text output goes, line by line, so that it survives a crash or a kill, to the file ``log`` in
+the run's folder, or for a plain deck to a file in memory that the parent opened.
 
 No orphans: each process has one thread; one that waits for children sleeps in poll() and ends, and
 kills them, when its requests' pipe is closed (the parent died, however it died) or when its
@@ -79,8 +79,9 @@ _LIBC = ctypes.PyDLL(None)
 class _Worker:
     """ngspice, and who asks for what, in this process; forked along."""
 
-    def __init__(self, reply_fd: int) -> None:
+    def __init__(self, reply_fd: int, plain_log: int = -1) -> None:
         self.reply_fd = reply_fd
+        self.plain_log = plain_log
         self.request: dict[str, Any] = {}
         self.early: list[bytes] = []  # lines from before there was a log file
         self.log_fd = -1
@@ -109,7 +110,8 @@ class _Worker:
 
     def serve(self) -> NoReturn:
         """Child: run the request, reply; do it again if the deck was plain; end."""
-        size = _memory()
+        statm = os.open("/proc/self/statm", os.O_RDONLY)
+        size = _memory(statm)
         for number in range(1, _MOST_DECKS + 1):
             for command in self.request["commands"]:
                 if self.exit is None:
@@ -120,7 +122,7 @@ class _Worker:
                 self.request["plain"] is not None
                 and self.exit is None
                 and number < _MOST_DECKS
-                and _memory() < size + _MOST_GROWTH
+                and _memory(statm) < size + _MOST_GROWTH
             )
             reply(
                 self.reply_fd,
@@ -158,7 +160,12 @@ class _Worker:
         if folder and not sandbox.enter(folder) and kernel_support():
             reply(self.reply_fd, {"unconfined": folder})
             os._exit(0)
-        self.log_fd = fd = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if self.request["plain"] is None:
+            fd = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        else:
+            fd = self.plain_log
+            os.ftruncate(fd, 0)
+        self.log_fd = fd
         # What C code prints past the callback belongs into the log too, not into the replies.
         os.dup2(fd, 1)
         os.dup2(fd, 2)
@@ -197,18 +204,24 @@ class _Worker:
                 found = ngspice.vector(f"{plot}.{name}")
                 if found is None:
                     continue
-                is_complex, length, data = found
+                is_complex, length, _ = found
                 if length == 1 or (keep and (position == 0 or is_asked(name, wanted))):
-                    vectors.append((name, is_complex, bytes(data)))
+                    vectors.append((name, is_complex, _values(found)))
             plots.append((plot, vectors))
         probed = []
         for name in self.request["probe"]:
             found = ngspice.vector(name)
             if found is not None and found[1] == 1:
-                probed.append((name, found[0], bytes(found[2])))
+                probed.append((name, found[0], _values(found)))
         if probed:
             plots.append(("", probed))
         return plots
+
+
+def _values(vector: tuple[bool, int, int]) -> bytes:
+    """Return the bytes of what `LibNgspice.vector` found."""
+    is_complex, length, address = vector
+    return ctypes.string_at(address, length * (16 if is_complex else 8))
 
 
 def send(fd: int, request: dict[str, Any]) -> None:
@@ -246,10 +259,9 @@ def _read(size: int) -> bytes:
     return data
 
 
-def _memory() -> int:
-    """Return the bytes of this process that are in memory."""
-    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 -- each deck counts
-        return int(file.read().split()[1]) * _PAGE
+def _memory(statm: int) -> int:
+    """Return the bytes of this process that are in memory; ``statm`` is its /proc file, open."""
+    return int(os.pread(statm, 200, 0).split()[1]) * _PAGE
 
 
 def _serve(worker: _Worker, parent: int, folder: str) -> None:
@@ -305,7 +317,8 @@ def _wait(child: int, parent: int) -> int | None:
 
 
 def main() -> NoReturn:
-    """Serve decks until stdin closes. ``argv[1]``: a folder to make for their files.
+    """Serve decks until stdin closes. ``argv[1]``: a folder to make for their files; ``argv[2]``:
+    the number of the open file for the logs of plain decks.
 
     The worker makes it, so that there is no moment in which it exists and nobody is left to remove
     it: the parent does when it ends the worker, and the worker does when the parent has gone.
@@ -317,7 +330,8 @@ def main() -> NoReturn:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)
     try:
-        worker = _Worker(reply_fd)
+        plain_log = int(sys.argv[2]) if len(sys.argv) > 2 else -1
+        worker = _Worker(reply_fd, plain_log)
         make_folder(folder)
     except SetupError as error:
         reply(reply_fd, {"setup": str(error)})

@@ -10,9 +10,11 @@ from typing import Any
 
 from spiceloop.circuit.pdk.base import Bin
 from spiceloop.circuit.pdk.cards import parse_card
+from spiceloop.circuit.pdk.defaults import without_defaults
 from spiceloop.circuit.pdk.expressions import Expression, UnresolvedError, parse
 from spiceloop.circuit.pdk.library import Subcircuit
-from spiceloop.circuit.pdk.scope import ordered
+from spiceloop.circuit.pdk.scope import Scope, ordered
+from spiceloop.circuit.pdk.together import Together
 
 __all__ = ["BinCard", "Transistor"]
 
@@ -30,17 +32,23 @@ class BinCard:
         """`dynamic`, parsed."""
         return tuple((name, parse(text)) for name, text in self.dynamic)
 
-    def holds(self, length: float, width: float) -> bool:
-        """Whether ngspice would pick this bin: the lower ends belong to it, the upper do not.
+    @cached_property
+    def short(self) -> str:
+        """`static` without the numbers that ngspice takes anyway."""
+        return without_defaults(self.static, [name for name, _ in self.dynamic])
 
-        ngspice 39 compares in single precision, so W = 3 × 0.55 µm in 3 fingers is 0.55 µm.
+    @cached_property
+    def limits(self) -> tuple[float, float, float, float]:
+        """The range in single precision, in which ngspice 39 compares.
+
+        So W = 3 × 0.55 µm in 3 fingers is 0.55 µm.
         """
         r = self.range
-        return _within(length, r.lmin, r.lmax) and _within(width, r.wmin, r.wmax)
+        return _single(r.lmin), _single(r.lmax), _single(r.wmin), _single(r.wmax)
 
 
-def _within(value: float, low: float, high: float) -> bool:
-    return c_float(low).value <= c_float(value).value < c_float(high).value
+def _single(value: float) -> float:
+    return c_float(value).value
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,16 @@ class Transistor:
         return tuple((name, parse(text)) for name, text in self.values)
 
     @cached_property
+    def geometry(self) -> tuple[tuple[str, Expression], ...]:
+        """Those of `expressions` that choose the bin."""
+        return tuple((name, e) for name, e in self.expressions if name in ("l", "w", "nf"))
+
+    @cached_property
+    def together(self) -> Together:
+        """`expressions`, all at once."""
+        return Together(self.expressions)
+
+    @cached_property
     def formal_names(self) -> frozenset[str]:
         """Names that an instance may set."""
         return frozenset(name for name, _ in self.formals)
@@ -88,14 +106,24 @@ class Transistor:
         return frozenset(index for index, names in enumerate(tied) if names == {"rsh"})
 
     @cached_property
-    def defaults(self) -> tuple[tuple[str, Expression | None], ...]:
-        """`formals` as a scope, sorted (`scope.ordered`)."""
-        return ordered(self.formals)
+    def defaults(self) -> Scope:
+        """`formals` as a scope."""
+        return Scope(ordered(self.formals))
+
+    @cached_property
+    def sheets(self) -> dict[int, float]:
+        """``rsh`` of bins at the default W, L and nf, filled by who first needs one."""
+        return {}
 
     def find(self, length: float, width: float) -> int | None:
-        """Index of the bin for L and W per finger in metres: the first in file order."""
+        """Index of the bin for L and W per finger in metres: the first in file order.
+
+        As for ngspice, the lower ends of a bin belong to it, the upper do not.
+        """
+        length, width = _single(length), _single(width)
         for index, card in enumerate(self.bins):
-            if card.holds(length, width):
+            lmin, lmax, wmin, wmax = card.limits
+            if lmin <= length < lmax and wmin <= width < wmax:
                 return index
         return None
 

@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import count
 from typing import Any
 
-__all__ = ["Expression", "UnresolvedError", "parse"]
+__all__ = ["HELPERS", "Expression", "UnresolvedError", "parse", "python_source"]
 
 Node = float | str | tuple[Any, ...]  # constant | name | (operator or function, *operands)
 
@@ -297,18 +297,19 @@ def _drawn(node: Node, stem: str, number: Iterator[int], names: list[str]) -> No
     return ("+", nominal, ("*", ("/", spread, sigmas), name))
 
 
-_HELPERS: dict[str, Any] = {f"_{name}": function for name, (_, function) in _FUNCTIONS.items()}
-_HELPERS["_power"] = _power
+# What the source of `python_source` calls.
+HELPERS: dict[str, Any] = {f"_{name}": function for name, (_, function) in _FUNCTIONS.items()}
+HELPERS["_power"] = _power
 
 
-def _source(node: Node) -> str:
+def python_source(node: Node) -> str:
     """Write a tree as Python source; names have passed the tokenizer, so they are harmless."""
     if isinstance(node, float):
         return f"({node!r})"
     if isinstance(node, str):
         return f"e[{node!r}]"
     operator, *children = node
-    parts = [_source(child) for child in children]
+    parts = [python_source(child) for child in children]
     if operator == "?":
         return f"({parts[1]} if {parts[0]} != 0 else {parts[2]})"
     if operator == "neg":
@@ -350,8 +351,8 @@ class Expression:
         if isinstance(self.node, float):
             return self.node
         if self._function is None:
-            code = compile(f"lambda e: {_source(self.node)}", "<expression>", "eval")
-            self._function = eval(code, dict(_HELPERS, __builtins__={}, float=float))
+            code = compile(f"lambda e: {python_source(self.node)}", "<expression>", "eval")
+            self._function = eval(code, dict(HELPERS, __builtins__={}, float=float))
         try:
             value = float(self._function(known))
         except KeyError as error:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from spiceloop.circuit.params import FUNCTIONS
 from spiceloop.circuit.pdk.base import CompileReport
 from spiceloop.circuit.pdk.cards import Card
 from spiceloop.circuit.pdk.device import Transistor
@@ -35,21 +34,14 @@ from spiceloop.circuit.pdk.hierarchy import (
     spliced,
 )
 from spiceloop.circuit.pdk.models import Models
-from spiceloop.circuit.pdk.reading import Line, ParsedDeck, read_deck
+from spiceloop.circuit.pdk.reading import Line
 from spiceloop.circuit.pdk.scope import ordered, resolve
+from spiceloop.circuit.pdk.template import Design, read_design
 from spiceloop.circuit.pdk.variants import Variants
 from spiceloop.errors import DeckError, DesignError
 
 __all__ = ["flatten"]
 
-# Commands that change parameters or model cards after the deck is loaded, names of model cards
-# within subcircuits (``@xm1:nshort_model.3[vth0]``), options that change binning.
-_SEES_CARDS = re.compile(r"\balterparam\b|\baltermod\b|@[^\s\[(]*:[^\s\[]*\[|\bwnflag\b")
-# What shows a model card's or an instance's nrd, nrs, rsh: then cards must not be shared.
-_SEES_SQUARES = re.compile(r"\bnr[ds]\b|\brsh\b|\bshow(?:mod)?\b")
-_READS_SQUARES = re.compile(r"\[\s*(?:nr[ds]|rsh)\s*\]")
-# ngspice picks the bin anew for a changed size, so all bins must be there.
-_ALTERS_SIZE = re.compile(r"\balter\b.*(?:\[\s*(?:w|l|nf)\s*\]|\s(?:w|l|nf)\s*=)")
 _SHORTEST = 1e-9  # metres; no channel is as short
 _SCALE = re.compile(r"\bscale\s*=\s*([^\s,]+)")
 
@@ -57,36 +49,28 @@ _SCALE = re.compile(r"\bscale\s*=\s*([^\s,]+)")
 class _Compilation:
     """One compilation of one deck."""
 
-    def __init__(
-        self, deck: ParsedDeck, models: Models, where: str, share: bool, dies: DieModels | None
-    ) -> None:
-        self.deck = deck
+    def __init__(self, design: Design, models: Models, where: str, dies: DieModels | None) -> None:
+        self.design = design
         self.models = models
         self.values = dies.values if dies else models.values
-        self.die = Die(dies, deck.calls, where) if dies else None
+        self.die = Die(dies, design.deck.calls, where) if dies else None
         self.where = where
         self.scale = _scale(models.options)
-        self.resized = bool(_ALTERS_SIZE.search(deck.commands))
-        names = {block.name for block in deck.top.every()}
-        nested = any(
-            line.card.words[-1] in names and "m" in dict(line.card.parameters)
-            for block in deck.top.every()
-            for line in block.instances
-        )
-        self.variants = Variants(share, nested, self.values if dies else None)
+        sight, known = design.sight, self.values if dies else None
+        self.variants = Variants(sight.shares, sight.shortens, sight.nests, known)
         self.whole: set[str] = set()
         self.notes: list[str] = []
         self.flattened = 0
 
     def run(self) -> list[Edit]:
         """Return the replaced spans of the top level."""
-        scope = ordered(self.deck.top.parameters)
+        scope = self.design.scope
         top, inside = resolve(scope, self.values)
         for name in dict(scope).keys() & self.models.parameter_names:
             if top.get(name) != self.values.get(name):
                 raise WholeLibrary(f"it redefines the library's parameter {name}")
         hierarchy = Hierarchy(
-            self.deck,
+            self.design,
             self.models.subcircuit_names,
             self.device,
             self.models.parameter_names,
@@ -102,18 +86,18 @@ class _Compilation:
         where = f"{path}{card.head}"
         if device is None:
             return self.library_own(card, where)
-        if self.resized:
+        if self.design.sight.resizes:
             return self.keep(card, where, "the deck alters sizes after it is loaded")
         scope, multiplier = merged(device.formals, card.parameters)
         if self.die:
             known = {**known, **self.die.draws(device, where)}
-        unknown = [n for n, _ in scope if n not in device.formal_names]
+        unknown = [n for n, _ in scope.pairs if n not in device.formal_names]
         if unknown or len(card.words) != len(device.ports) + 2:
             what = f"parameter {unknown[0]}" if unknown else "number of nodes"
             return self.keep(card, where, f"the device has no such {what}")
-        _, inside = resolve(scope, known)
+        _, inside = scope.resolve(known)
         try:
-            geometry = {n: e.evaluate(inside) for n, e in device.expressions if n in "l w nf"}
+            geometry = {n: e.evaluate(inside) for n, e in device.geometry}
             length = geometry["l"] * self.scale
             fingers = geometry.get("nf", 1.0)
             width = geometry["w"] / fingers * self.scale
@@ -158,7 +142,7 @@ class _Compilation:
 
     def cards(self) -> list[str]:
         """Everything that stands in place of the library's line."""
-        direct = self.deck.words & self.models.names
+        direct = self.design.deck.words & self.models.names
         return [
             *self.models.options,
             *(self.die or self.models).whole(self.whole | direct | self.variants.names),
@@ -197,25 +181,15 @@ def _outside(device: Transistor, length: float, width: float, fingers: float) ->
     )
 
 
-def _needs_library(deck: ParsedDeck, models: Models) -> str:
+def _needs_library(design: Design, models: Models) -> str:
     """Say why a deck must keep the library's own file, or return an empty text."""
     if not models.understood:
         return "the library holds cards that are not understood"
-    if deck.unseen:
-        return deck.unseen
-    if found := _SEES_CARDS.search(deck.texts) or _SEES_CARDS.search(deck.commands):
-        return f"it uses {found[0]}"
-    if shadowed := sorted(deck.functions & FUNCTIONS):
-        return f"it defines its own function {shadowed[0]}"
-    names = {block.name for block in deck.top.every()}
-    if clash := sorted(names & models.subcircuit_names):
+    if design.sight.needs_library:
+        return design.sight.needs_library
+    if clash := sorted(design.sight.names & models.subcircuit_names):
         return f"it defines its own {clash[0]}"
     return ""
-
-
-def _shares(deck: ParsedDeck) -> bool:
-    """Whether one model card may serve instances of different size."""
-    return not _SEES_SQUARES.search(deck.commands) and not _READS_SQUARES.search(deck.texts)
 
 
 def flatten(
@@ -228,20 +202,20 @@ def flatten(
     for a geometry outside every bin, `DeckError` for a deck that uses the library's devices without
     naming the library, and for a sample of one that must keep the library's own file.
     """
-    deck = read_deck(text, library_file)
+    design = read_design(text, library_file)
+    deck = design.deck
     if not deck.library:
         used = {line.card.words[-1] for b in deck.top.every() for line in b.instances}
-        own = {block.name for block in deck.top.every()}
-        missing = sorted(used & models.subcircuit_names - own)
+        missing = sorted(used & models.subcircuit_names - design.sight.names)
         if missing and not deck.unseen:
             raise DeckError(
                 f"{where}: uses {missing[0]} but names no model library; add the line "
                 f'.lib "{library_file}" {models.section}'
             )
         return text, CompileReport()
-    compilation = _Compilation(deck, models, where, _shares(deck), dies)
+    compilation = _Compilation(design, models, where, dies)
     try:
-        if why := _needs_library(deck, models):
+        if why := _needs_library(design, models):
             raise WholeLibrary(why)
         edits = compilation.run()
         cards, report = compilation.cards(), compilation.report()
@@ -256,4 +230,4 @@ def flatten(
         report = CompileReport(notes=(f"{where}: keeps the whole library file: {reason}",))
     edits += [(start, stop, "") for start, stop in deck.library[1:]]
     edits.append((*deck.library[0], "\n".join(cards)))
-    return "\n".join(spliced(deck.lines, edits, 0, len(deck.lines))) + "\n", report
+    return "\n".join(spliced(design.lines, edits, 0, len(design.lines))) + "\n", report

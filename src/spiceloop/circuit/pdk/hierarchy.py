@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from spiceloop.circuit.pdk.cards import Card
-from spiceloop.circuit.pdk.expressions import Expression
-from spiceloop.circuit.pdk.reading import Block, Line, ParsedDeck
-from spiceloop.circuit.pdk.scope import ordered, resolve
+from spiceloop.circuit.pdk.reading import Block, Line
+from spiceloop.circuit.pdk.scope import Scope, ordered
+from spiceloop.circuit.pdk.template import Design
 
 __all__ = ["Hierarchy", "WholeLibrary", "merged", "rewritten"]
 
 _DEPTH = 40
 _CONTEXTS = 2000
 
-Scope = tuple[tuple[str, Expression | None], ...]
 Edit = tuple[int, int, str]  # first line, last line + 1, new text
 # (instance line, known values, path of the instances around it) → new text, or None to leave it
 DeviceCall = Callable[[Line, Mapping[str, float], str], str | None]
@@ -41,7 +40,7 @@ def merged(
     multiplier = None if "m" in names else dict(given).get("m")
     both = dict(defaults)
     both.update((n, t) for n, t in given if n != "m" or "m" in names)
-    return ordered(tuple(both.items())), multiplier
+    return Scope(ordered(tuple(both.items()))), multiplier
 
 
 def rewritten(card: Card, name: str) -> str:
@@ -76,23 +75,24 @@ class Hierarchy:
 
     def __init__(
         self,
-        deck: ParsedDeck,
+        design: Design,
         devices: frozenset[str],
         device_call: DeviceCall,
         reserved: frozenset[str],
         each: bool,
     ) -> None:
-        self.deck = deck
+        self.top = design.deck.top
+        self.lines = design.lines
         self.devices = devices
         self.device_call = device_call
         self.reserved = reserved
         self.each = each
         self.walked = 0
-        self.taken = {block.name for block in deck.top.every()} | devices
+        self.taken = design.sight.names
 
     def edits(self, known: Mapping[str, float]) -> list[Edit]:
         """Return the replaced spans of the top level; ``known`` are the values there."""
-        return self._walk(_Frame(self.deck.top), known, {}, "")
+        return self._walk(_Frame(self.top), known, {}, "")
 
     def _walk(
         self, frame: _Frame, known: Mapping[str, float], local: Mapping[str, float], path: str
@@ -133,8 +133,8 @@ class Hierarchy:
         target = card.words[-1]
         block = owner.block.blocks[target]
         scope, _ = merged(block.parameters, card.parameters)
-        values, inside = resolve(scope, known)
-        for name, _ in scope:
+        values, inside = scope.resolve(known)
+        for name, _ in scope.pairs:
             if name in self.reserved:
                 raise WholeLibrary(f"its .subckt {target} redefines the parameter {name}")
         here = {k: v for k, v in local.items() if k in inside} | values
@@ -154,19 +154,19 @@ class Hierarchy:
 
     def _new_name(self, stem: str) -> str:
         number = 1
-        while (name := f"{stem}__{number}") in self.taken:
+        while (name := f"{stem}__{number}") in self.taken or name in self.devices:
             number += 1
-        self.taken.add(name)
+        self.taken |= {name}
         return name
 
     def _copy(self, block: Block, changes: tuple[Edit, ...], name: str) -> str:
         """Write a user subcircuit with its changes made, under a name."""
-        header = self.deck.lines[block.start : block.body]
+        header = self.lines[block.start : block.body]
         if name != block.name:
             command, _, rest = block.header.split(None, 2)
             header = [f"{command} {name} {rest}"]
-        body = spliced(self.deck.lines, changes, block.body, block.stop - 1)
-        last = self.deck.lines[block.stop - 1] if name == block.name else ".ends"
+        body = spliced(self.lines, changes, block.body, block.stop - 1)
+        last = self.lines[block.stop - 1] if name == block.name else ".ends"
         return "\n".join([*header, *body, last])
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spiceloop.circuit.pdk.device import Transistor
+from spiceloop.circuit.pdk.device import BinCard, Transistor
 from spiceloop.circuit.pdk.expressions import UnresolvedError, parse
-from spiceloop.circuit.pdk.scope import resolve
 
 __all__ = ["Variants"]
 
@@ -15,16 +14,24 @@ class Variants:
     """Collects subcircuits and model cards and gives them names.
 
     With ``share``, one model card serves every instance of a bin (see
-    `Transistor.sharing`). With ``nested``, some user subcircuit is called with a
+    `Transistor.sharing`). With ``short``, cards leave out what ngspice takes by itself (see
+    `spiceloop.circuit.pdk.defaults`). With ``nested``, some user subcircuit is called with a
     multiplier ``m``: ngspice hands it on to the calls inside, which fails (39: "0 formal but 1
     actual params") unless the subcircuits called have a parameter at all. ``known`` are the
     library's own parameters, as far as transistors still hold them by name.
     """
 
-    def __init__(self, share: bool, nested: bool, known: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        share: bool,
+        short: bool,
+        nested: bool,
+        known: Mapping[str, float] | None = None,
+    ) -> None:
         self._share = share
+        self._short = short
         self._known = known or {}
-        self._sheets: dict[tuple[str, int], float] = {}
+        self._sheets: dict[str, dict[int, float]] = {}  # by device and bin
         self._formal = " mult=1" if nested else ""
         self._subcircuits: dict[str, str] = {}  # text with the name left out → name
         self._models: dict[str, str] = {}  # text with the name left out → name
@@ -48,7 +55,9 @@ class Variants:
             return self._with_expressions(device, index, inside), False
 
     def _complete(self, device: Transistor, index: int, inside: Mapping[str, float]) -> str:
-        values = {name: expression.evaluate(inside) for name, expression in device.expressions}
+        values = device.together.evaluate(inside)
+        if values is None:
+            raise UnresolvedError(device.name)
         card = device.bins[index]
         dynamic = {name: expression.evaluate(inside) for name, expression in card.expressions}
         if self._share and index in device.sharing:
@@ -61,7 +70,7 @@ class Variants:
                 dynamic["rsh"] = shared
         extra = "".join(f" {name}={value!r}" for name, value in dynamic.items())
         model = self._name(
-            self._models, f"{device.kind} {card.static}{extra}", f"{device.name}__bin{index}"
+            self._models, f"{device.kind} {self._text(card)}{extra}", f"{device.name}__bin{index}"
         )
         line = " ".join([device.element, *device.nodes, model])
         line += "".join(f" {name}={value!r}" for name, value in values.items())
@@ -71,11 +80,12 @@ class Variants:
 
     def _default_sheet_resistance(self, device: Transistor, index: int) -> float:
         """``rsh`` of a bin at the device's default W, L and nf, the one of its shared card."""
-        found = self._sheets.get((device.name, index))
+        sheets = self._sheets.setdefault(device.name, {}) if self._known else device.sheets
+        found = sheets.get(index)
         if found is None:
-            _, inside = resolve(device.defaults, self._known)
+            _, inside = device.defaults.resolve(self._known)
             found = dict(device.bins[index].expressions)["rsh"].evaluate(inside)
-            self._sheets[device.name, index] = found
+            sheets[index] = found
         return found
 
     def _with_expressions(self, device: Transistor, index: int, inside: Mapping[str, float]) -> str:
@@ -91,10 +101,13 @@ class Variants:
             " ".join(device.ports),
             ".param" + texts(device.formals),
             " ".join([device.element, *device.nodes, device.model]) + texts(device.values),
-            f".model {device.model} {device.kind} {card.static}" + texts(card.dynamic),
+            f".model {device.model} {device.kind} {self._text(card)}" + texts(card.dynamic),
             ".ends",
         ]
         return self._name(self._subcircuits, "\n".join(lines), device.name)
+
+    def _text(self, card: BinCard) -> str:
+        return card.short if self._short else card.static
 
     def _name(self, table: dict[str, str], text: str, stem: str) -> str:
         name = table.get(text)
