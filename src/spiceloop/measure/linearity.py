@@ -51,38 +51,44 @@ def tunable_range(
         longest = best[1] - best[0]
         if high - fine[first] <= longest:
             break  # no later start can do better
-        end = min(_furthest(fine[first:], curve[first:], tolerance), high)
+        end = min(_furthest(fine[first:], curve[first:], tolerance, longest), high)
         if end - fine[first] > longest:
             best = (float(fine[first]), end)
     return best
 
 
-def _furthest(x: Floats, y: Floats, tolerance: float) -> float:
-    """Return the largest end of an interval from x[0] that keeps the tolerance."""
-    excess = _deviations(x, y) - tolerance  # (n − 2,): intervals of 3, 4, … n samples
+def _furthest(x: Floats, y: Floats, tolerance: float, beyond: float) -> float:
+    """Return the largest end of an interval from x[0] that keeps the tolerance.
+
+    Intervals much shorter than ``beyond`` are not looked at: x[0] for want of longer ones.
+    """
+    # The last one that is not longer stays: its end is interpolated to beyond it.
+    skip = int(np.searchsorted(x, x[0] + beyond, side="right")) - 3
+    skip = min(max(skip, 0), x.size - 3)
+    excess = _deviations(x, y, skip) - tolerance
+    ends = x[skip + 2 :]  # (n − 2 − skip,), as excess
     good = np.flatnonzero(excess <= 0)
     if not good.size:
         return float(x[0])
     last = int(good[-1])
-    end = float(x[last + 2])
+    end = float(ends[last])
     if last + 1 < excess.size:
         before, after = excess[last], excess[last + 1]
-        end += float(x[last + 3] - end) * float(-before / (after - before))
+        end += float(ends[last + 1] - end) * float(-before / (after - before))
     return end
 
 
-def _deviations(x: Floats, y: Floats) -> Floats:
-    """Relative deviation from the line of the first 3, 4, … n samples, shape (n − 2,)."""
+def _deviations(x: Floats, y: Floats, skip: int) -> Floats:
+    """Relative deviation from the line of the first skip + 3, … n samples, (n − 2 − skip,)."""
     u = x - x[0]
-    count = np.arange(1, x.size + 1, dtype=np.float64)
-    su, sy, suu, suy = (np.cumsum(v) for v in (u, y, u * u, u * y))
-    count, su, sy, suu, suy = (v[2:] for v in (count, su, sy, suu, suy))
+    terms = np.array([np.ones_like(u), u, y, u * u, u * y])
+    count, su, sy, suu, suy = terms.cumsum(axis=1)[:, 2 + skip :]
     gradient = (count * suy - su * sy) / (count * suu - su * su)
     level = (sy - gradient * su) / count
-    residual = np.abs(y[None, :] - level[:, None] - gradient[:, None] * u[None, :])
-    inside = np.arange(x.size)[None, :] < count[:, None]
-    worst = np.max(np.where(inside, residual, 0.0), axis=1)
-    scale = _scale(level + gradient * u[2:], gradient * u[2:])
+    residual = np.abs(y - level[:, None] - gradient[:, None] * u)
+    inside = np.arange(x.size) < count[:, None]
+    worst = residual.max(axis=1, where=inside, initial=0.0)
+    scale = _scale(level + gradient * u[2 + skip :], gradient * u[2 + skip :])
     # A large finite number instead of infinity lets the ends be interpolated.
     tunes = scale > _FLAT * np.max(np.abs(y))
     return np.asarray(np.where(tunes, worst / np.where(tunes, scale, 1.0), 1e3))

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spiceloop.measure import linearity
 from spiceloop.measure.linearity import nonlinearity, tunable_range
 
+furthest = linearity._furthest
 X = np.linspace(0.02, 0.60, 30)
 
 
@@ -39,6 +41,22 @@ def test_a_line_is_straight_throughout() -> None:
 def test_agrees_with_the_definition_to_the_sample_distance(knee: float) -> None:
     low, high = tunable_range(X, saturating(knee))
     assert on_the_samples(X, saturating(knee)) == pytest.approx(high - low, abs=0.02)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.003, 0.01, 0.05]))
+def test_intervals_too_short_to_matter_are_left_out_without_a_difference(
+    seed: int, tolerance: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    bend = rng.normal(0.0, 10.0 ** rng.uniform(-3, -1), (3, 1)) * np.sin(
+        rng.uniform(5, 40, (3, 1)) * X + rng.uniform(0, 6, (3, 1))
+    )
+    y = 4.4e-4 * (X + bend.sum(axis=0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linearity, "_furthest", lambda x, y, t, _: furthest(x, y, t, 0.0))
+        every = tunable_range(X, y, tolerance=tolerance)
+    assert tunable_range(X, y, tolerance=tolerance) == every
 
 
 def test_a_long_plateau_does_not_count_though_the_bare_definition_takes_it() -> None:
