@@ -31,8 +31,9 @@ def thinned(task: Task, history: History) -> History:
     if n <= _MOST:
         return history
     best = best_first(task, history, int(_BEST * _MOST))
-    start = () if history.start is None else (history.start,)
-    kept = np.union1d(best, [*start, *range(initial_rows(task, history))]).astype(int)
+    start = history.start
+    first = range(initial_rows(task, history))
+    kept = np.union1d(best, [*first, *(() if start is None else (start,))]).astype(int)
     others = np.setdiff1d(np.arange(n), kept)
     rng = np.random.default_rng(history.n_asked)
     drawn = rng.choice(others, min(len(others), _MOST - len(kept)), replace=False)
@@ -42,6 +43,6 @@ def thinned(task: Task, history: History) -> History:
         x=history.x[rows],
         metrics=history.metrics[rows],
         failed=history.failed[rows],
-        start=int(np.searchsorted(rows, history.start)) if start else None,
+        start=None if start is None else int(np.searchsorted(rows, start)),
         timing=None,
     )
