@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from arena import problems, summary  # noqa: E402
+from arena import problems, summary, tables  # noqa: E402
 from arena.budget import Budget  # noqa: E402
 from arena.competitors import COMPETITORS, TIMED_ONLY  # noqa: E402
 from arena.one_run import UNFINISHED  # noqa: E402
@@ -163,7 +163,7 @@ def start(
 
 def summarise(results: Path, budgets: Sequence[Budget]) -> None:
     runs = summary.collect(results)
-    text = summary.table(runs, budgets)
+    text = "\n\n".join(f(runs, budgets) for f in (tables.standing, tables.overview, tables.table))
     print(text)
     if runs:
         (results / "table.md").write_text(text + "\n")

@@ -1,22 +1,20 @@
-"""The table and the figure of all runs there are."""
+"""All runs there are, and their figure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from arena import measures, problems
-from arena.budget import Budget
 from arena.competitors import COMPETITORS
 from arena.one_run import UNFINISHED
 from arena.problems import ArenaProblem
 from arena.record import Record, run_file
 from spiceloop.opt.base import Floats
 
-__all__ = ["Run", "collect", "draw", "table"]
+__all__ = ["OURS", "Run", "Runs", "collect", "draw"]
 
 OURS = ("ehvi", "auto", "population")
 
@@ -50,56 +48,6 @@ def collect(results: Path) -> Runs:
                     trace = measures.hypervolume_trace(problem.losses(record.rows), ok)
                     found.setdefault((name, competitor, timed), []).append(Run(record, trace, ok))
     return found
-
-
-def table(runs: Runs, budgets: Sequence[Budget]) -> str:
-    """Return a Markdown table: one block a problem, one row a competitor and budget."""
-    lines = [
-        "| problem | budget | competitor | seeds | hypervolume | first feasible | to best peer's "
-        "| no. feasible | failed % | thinking s | simulation s |",
-        "|" + "---|" * 11,
-    ]
-    for name in dict.fromkeys(key[0] for key in runs):
-        for budget in budgets:
-            group = {
-                c: [r for r in runs[name, c, budget.timed] if r.record.enough_for(budget)]
-                for c in COMPETITORS
-                if (name, c, budget.timed) in runs
-            }
-            group = {c: found for c, found in group.items() if found}
-            ends = {c: [_final(r, budget) for r in found] for c, found in group.items()}
-            goal = max(
-                (measures.quartiles(v)[1] for c, v in ends.items() if c not in OURS), default=0.0
-            )
-            for c, found in group.items():
-                short = sum(not r.record.full(budget) for r in found)
-                seeds = f"{len(found)} ({short} short)" if short else str(len(found))
-                cells = [name, str(budget), c, seeds, _spread(ends[c])]
-                cuts = [r.record.within(budget) for r in found]
-                pairs = list(zip(found, cuts, strict=True))
-                cells.append(_spread([measures.first_feasible(r.feasible[s]) for r, s in pairs]))
-                cells.append(_spread([measures.simulations_to(r.trace[s], goal) for r, s in pairs]))
-                cells.append(_spread([float(r.feasible[s].sum()) for r, s in pairs]))
-                failed = [100 * float(np.isnan(r.record.rows[s, 0]).mean()) for r, s in pairs]
-                cells.append(_spread(failed))
-                cells.append(_spread([float(r.record.thinking_cpu_s[s].mean()) for r, s in pairs]))
-                cells.append(_spread([float(r.record.simulation_s[s].mean()) for r, s in pairs]))
-                lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _final(run: Run, budget: Budget) -> float:
-    trace = run.trace[run.record.within(budget)]
-    return float(trace[-1]) if len(trace) else 0.0
-
-
-def _spread(values: Sequence[float]) -> str:
-    low, middle, high = measures.quartiles(values)
-    return f"{_show(middle)} ({_show(low)} … {_show(high)})"
-
-
-def _show(value: float) -> str:
-    return "never" if np.isinf(value) else f"{value:.3g}"
 
 
 def draw(runs: Runs, file: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena import summary
+from arena import summary, tables
 from arena.budget import Budget
 from arena.competitors import COMPETITORS, make_competitor
 from arena.one_run import run_one
@@ -71,7 +71,7 @@ def test_a_run_is_read_back_as_it_was_and_summarised(tmp_path: Path) -> None:
         assert again.stopped == ""
     runs = summary.collect(tmp_path)
     assert len(runs["czdt1", "sobol", False]) == 2
-    text = summary.table(runs, [Budget.parse("20"), Budget.parse("21")])
+    text = tables.table(runs, [Budget.parse("20"), Budget.parse("21")])
     assert len(text.splitlines()) == 3  # nothing has 21
     summary.draw(runs, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
@@ -86,7 +86,7 @@ def test_a_run_in_seconds_and_one_over_its_limit_end(tmp_path: Path) -> None:
     limited = run_one(problem, "sobol", Budget.parse("100000"), 0, 0.2, file)
     assert "limit" in limited.stopped
     assert Record.read(file, problem).enough_for(Budget.parse("100000"))
-    text = summary.table(summary.collect(tmp_path), [Budget.parse("100000"), Budget.parse("1")])
+    text = tables.table(summary.collect(tmp_path), [Budget.parse("100000"), Budget.parse("1")])
     assert [("(1 short)" in line) for line in text.splitlines()[2:]] == [True, False]
 
 
