@@ -28,10 +28,12 @@ __all__ = ["LogEhvi", "log_h", "log_probability_between", "normal_density", "thi
 
 # Stands for log 0: adds nothing to any sum, and its gradient is zero rather than NaN.
 _LOG_ZERO = -1e30
-# Largest front, by number of objectives, that is cut into boxes as it is. The number of boxes grows
-# like n^(k/2): beyond these, the cutting alone takes more than a second.
+# Largest front, by number of objectives, that is cut into boxes as it is: up to n^(k/2) of them;
+# where they are so many, a larger front takes seconds. Real fronts often need far fewer, and then
+# a larger one is cut: what a thinned front hides is never found.
 _LARGEST_FRONT = {1: 10_000, 2: 200, 3: 75, 4: 35, 5: 22, 6: 12, 7: 8}
 _LARGEST_FRONT_BEYOND = 8
+_FEW_BOXES, _LARGER = 250, 2.7
 
 
 class LogEhvi:
@@ -116,7 +118,16 @@ def _boxes(front: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     if k == 1:
         best = torch.minimum(front.min(), reference) if len(front) else reference
         return -best.reshape(1, 1), torch.full((1, 1), torch.inf, dtype=reference.dtype)
-    front = thin_front(front, _LARGEST_FRONT.get(k, _LARGEST_FRONT_BEYOND))
+    front = front[is_non_dominated(-front)]
+    most = _LARGEST_FRONT.get(k, _LARGEST_FRONT_BEYOND)
+    thin = thin_front(front, most)
+    lower, upper = _cut(thin, reference)
+    if len(thin) < len(front) and len(lower) <= _FEW_BOXES:
+        lower, upper = _cut(thin_front(front, int(_LARGER * most)), reference)
+    return lower, upper
+
+
+def _cut(front: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     cells = FastNondominatedPartitioning(ref_point=-reference, Y=-front).get_hypercell_bounds()
     wide = (cells[1] > cells[0]).all(dim=1)
     return cells[0][wide], cells[1][wide]

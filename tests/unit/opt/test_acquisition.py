@@ -14,6 +14,7 @@ from spiceloop.opt.acquisition import (
     log_probability_between,
     thin_front,
 )
+from spiceloop.opt.pareto import hypervolume
 from spiceloop.opt.volume import volume_trace
 
 REFERENCE = torch.tensor([1.0, 1.5, 0.8], dtype=torch.double)
@@ -132,6 +133,21 @@ def test_a_thinned_front_dominates_the_whole_one() -> None:
     assert 1 <= len(thin) <= 20
     covered = (thin[None] <= front[:, None] + 1e-12).all(-1).any(1)
     assert covered.all()
+
+
+def test_a_large_front_of_few_boxes_hides_no_improvement() -> None:
+    """Five objectives of which two trade off: a gap between two of fifty designs is seen."""
+    along = torch.linspace(0.0, 1.0, 50, dtype=torch.double)
+    along = along[(along < 0.5) | (along > 0.55)]  # the gap
+    front = torch.stack([along, 1.0 - along, *[torch.full_like(along, 0.3)] * 3], dim=1)
+    reference = torch.ones(5, dtype=torch.double)
+    inside = torch.tensor([[0.51, 0.46, 0.3, 0.3, 0.3]], dtype=torch.double)
+    gain = LogEhvi(front, reference)(inside, torch.full((1, 5), 1e-6, dtype=torch.double)).exp()
+    volumes = [
+        hypervolume(points.numpy(), reference.numpy())
+        for points in (front, torch.cat([front, inside]))
+    ]
+    assert gain.item() == pytest.approx(volumes[1] - volumes[0], rel=1e-3)
 
 
 def test_many_points_and_objectives_stay_affordable() -> None:
