@@ -65,8 +65,10 @@ def draw(runs: Runs, file: Path) -> None:
     for (name, competitor, timed), found in runs.items():
         top, bottom = axes[:, names.index(name)]
         if not timed:
-            n = min(len(r.trace) for r in found)
-            _band(top, np.arange(1, n + 1), [r.trace[:n] for r in found], competitor, colours)
+            # As far as most seeds go: some were stopped, or run for a smaller budget.
+            n = sorted(len(r.trace) for r in found)[len(found) // 2]
+            long = [r.trace[:n] for r in found if len(r.trace) >= n]
+            _band(top, np.arange(1, n + 1), long, competitor, colours)
         last = max(r.record.ended[-1] for r in found)
         seconds = np.geomspace(min(1.0, last / 100.0), last, 100)
         if timed or (name, competitor, True) not in runs:
