@@ -16,7 +16,7 @@ from spiceloop.opt.base import Floats
 
 __all__ = ["OURS", "Run", "Runs", "collect", "draw"]
 
-OURS = ("ehvi", "auto", "population")
+OURS = ("ehvi", "auto", "population", "screened")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 auto       ehvi and population, as what simulating and thinking cost has room for them
 ehvi       expected hypervolume improvement on Gaussian processes
 population constrained evolution: for simulations so short that thinking does not pay
+screened   the same, with children that the model looks at first
 sobol      scrambled Sobol points: the initial trials, and a baseline
 gpsampler  Optuna's GPSampler, a peer
 tpe        Optuna's tree-structured Parzen estimator, a peer
@@ -28,7 +29,7 @@ __all__ = [
     "make_optimizer",
 ]
 
-OPTIMIZERS = ("auto", "ehvi", "population", "sobol", "gpsampler", "tpe", "nsga2")
+OPTIMIZERS = ("auto", "ehvi", "population", "screened", "sobol", "gpsampler", "tpe", "nsga2")
 
 
 def make_optimizer(name: str = "auto") -> Optimizer:
@@ -43,6 +44,10 @@ def make_optimizer(name: str = "auto") -> Optimizer:
             from spiceloop.opt.population import Population
 
             return Population()
+        case "screened":
+            from spiceloop.opt.screened import Screened
+
+            return Screened()
         case "ehvi":
             from spiceloop.opt.ehvi import Ehvi
 

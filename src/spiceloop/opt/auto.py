@@ -1,18 +1,20 @@
-"""Model-guided or population search, by what simulating and thinking cost and have brought.
+"""Model-guided or screened population search, by what simulating and thinking cost and brought.
 
 The rule, in order (`Auto.choose`):
 
 1. A budget of simulations only: every one is thought about.
 2. Time enough to think before each of the trials left, or thinking that takes at most `_CHEAP`
    times as long as the simulation it precedes: the model.
-3. Else both take turns: nine tenths of the clock go to the one whose trials made more progress per
-   second over the latter half of the run, the rest to the other, so that it can come back (the
+3. Else it and a population search whose children it screens, one thought for a batch
+   (`screened`), take turns: nine tenths of the clock go to the one whose trials made more progress
+   per second over the latter half of the run, the rest to the other, so that it can come back (the
    limit of adaptive pursuit, D. Thierens, "An adaptive pursuit strategy for allocating operator
    probabilities", GECCO 2005). Progress is growth of the feasible hypervolume; before the first
    feasible design the model has three quarters of the clock: to meet many bounds at once is where
    it is the farthest ahead.
 
-Each learns from the trials of both.
+Where there is no time left for a thought, children come unscreened. Each learns from the trials of
+both.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from spiceloop.opt.base import Budget, Choice, Floats, History, Task, Timing
 from spiceloop.opt.ehvi import Ehvi
 from spiceloop.opt.growth import relative_volumes
 from spiceloop.opt.population import Population
+from spiceloop.opt.screened import Screened, batch_of
 
 __all__ = ["Auto"]
 
@@ -42,7 +45,7 @@ _FEWEST, _MOST = 8, 64
 
 
 class Auto:
-    """Expected hypervolume improvement and population search, as the clock has room for them."""
+    """Expected hypervolume improvement and population searches, as the clock has room for them."""
 
     @property
     def name(self) -> str:
@@ -51,9 +54,10 @@ class Auto:
 
     def ask(self, task: Task, history: History, n: int, seed: int) -> Floats:
         """See `spiceloop.opt.base.Optimizer.ask`."""
-        if self.choose(task, history).method == "population":
-            return Population().ask(task, history, n, seed)
-        return Ehvi().ask(task, history, n, seed)
+        if self.choose(task, history).method != "population":
+            return Ehvi().ask(task, history, n, seed)
+        search = Population() if _hurried(task, history) else Screened()
+        return search.ask(task, history, n, seed)
 
     def choose(self, task: Task, history: History) -> Choice:
         """See `spiceloop.opt.base.Chooser.choose`."""
@@ -65,7 +69,7 @@ class Auto:
         costs = _Costs.measured(timing)
         left = seconds - costs.used_s
         each = f"simulation {_short(costs.trial_s)}, thinking {_short(costs.thought_s)}"
-        if left < costs.thought_s + costs.trial_s:
+        if _hurried(task, history):
             n = _batch(left, costs, left)
             return Choice("population", n, f"{each}: no time to think")
         if (per_trial := _time_for_each(task.budget, history, left)) is not None and (
@@ -80,7 +84,8 @@ class Auto:
         owed = of_model * (1.0 - share) / share - of_others
         if owed <= 0.0:
             return Choice("model", 1, why)
-        return Choice("population", _batch(owed, costs, left), why)
+        n = max(batch_of(history), _batch(owed, costs, left))
+        return Choice("population", n, why)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,15 @@ class _Costs:
         guided = timing.guided
         of_model = timing.thinking_s[guided].sum() + self.trial_s * guided.sum()
         return float(of_model), float(self.used_s - of_model)
+
+
+def _hurried(task: Task, history: History) -> bool:
+    """Whether there is no time left to think and simulate once more."""
+    timing, seconds = history.timing, task.budget.seconds
+    if timing is None or seconds is None or len(history.x) < 2:
+        return False
+    costs = _Costs.measured(timing)
+    return seconds - costs.used_s < costs.thought_s + costs.trial_s
 
 
 def _time_for_each(budget: Budget, history: History, left: float) -> float | None:

@@ -27,7 +27,7 @@ from spiceloop.opt.thin import thinned
 from spiceloop.opt.threads import one_thread
 from spiceloop.opt.violation import FEW, LogViolationImprovement
 
-__all__ = ["Ehvi"]
+__all__ = ["Ehvi", "acquisition_of"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,14 @@ def _guided(task: Task, history: History, found: Floats, n: int, seed: int) -> F
         points.append(point)
         pending = np.vstack([pending, point])
     return np.array(points)
+
+
+def acquisition_of(task: Task, history: History) -> Acquisition:
+    """Return the function that the next design is to maximize."""
+    outputs, model = learn(task, history)
+    shown = thinned(task, history)
+    failures = FailureModel.learn(shown.x, shown.failed)
+    return build_acquisition(outputs, model, failures, history.pending)
 
 
 def build_acquisition(

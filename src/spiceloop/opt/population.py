@@ -20,7 +20,7 @@ from spiceloop.opt.pick import Taken, fill
 from spiceloop.opt.sobol import Sobol
 from spiceloop.opt.transform import column
 
-__all__ = ["Population", "best_first", "total_violation"]
+__all__ = ["Population", "best_first", "child_of", "parents_of", "total_violation"]
 
 Indices = npt.NDArray[np.int_]
 
@@ -53,7 +53,7 @@ class Population:
         Sobol points for the first ``task.n_initial``, and until four trials have finished.
         """
         n_sobol = min(max(task.n_initial - history.n_asked, 0), n)
-        parents = history.x[best_first(task, history, _size(history))]
+        parents = parents_of(task, history)
         if len(parents) < 4:  # a difference takes three besides its target
             n_sobol = n
         found = Sobol().ask(task, history, n_sobol, seed)
@@ -63,6 +63,11 @@ class Population:
         taken = Taken(task.space, history.x, history.pending, found)
         children = (fill(taken, _children(parents, rng), rng) for _ in range(n - n_sobol))
         return np.vstack([found, *children])
+
+
+def parents_of(task: Task, history: History) -> Floats:
+    """Return the population (p, d), best first."""
+    return history.x[best_first(task, history, _size(history))]
 
 
 def _size(history: History) -> int:
@@ -116,10 +121,11 @@ def _crowding(points: Floats) -> Floats:
 def _children(parents: Floats, rng: np.random.Generator) -> Iterator[Floats]:
     """Give a child, and further ones in case it is known already."""
     for _ in range(_TRIES):
-        yield _child(parents, rng)
+        yield child_of(parents, rng)
 
 
-def _child(parents: Floats, rng: np.random.Generator) -> Floats:
+def child_of(parents: Floats, rng: np.random.Generator) -> Floats:
+    """Return one child (d,) of at least four parents (p, d), best first."""
     d = parents.shape[1]
     if rng.random() < 0.5:
         one, other = (parents[_tournament(len(parents), rng)] for _ in range(2))

@@ -20,7 +20,7 @@ from torch import Tensor
 from spiceloop.circuit.design_space import DesignSpace
 from spiceloop.opt.base import Floats
 
-__all__ = ["Acquisition", "climb", "climb_on_grid", "raw_points"]
+__all__ = ["Acquisition", "climb", "climb_on_grid", "raw_points", "values_of"]
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def climb(
     in the order given, so that no one region takes every restart.
     """
     points = torch.as_tensor(raw)
-    values = _values(acquisition, points)
+    values = values_of(acquisition, points)
     chosen = values.argsort(descending=True)[: restarts - restarts // 2].tolist()
     for part in np.array_split(np.arange(len(points)), max(restarts // 2, 1)):
         chosen.append(int(part[int(values[part].argmax())]))
@@ -120,13 +120,14 @@ def _grid_neighbours(space: DesignSpace, point: Floats, along: list[int]) -> Flo
     return np.array(rows)
 
 
-def _values(acquisition: Acquisition, points: Tensor) -> Tensor:
+def values_of(acquisition: Acquisition, points: Tensor) -> Tensor:
+    """Return the acquisition (p,) at points (p, d); what is not a number comes last."""
     with torch.no_grad():
         values = torch.cat([acquisition(part) for part in torch.split(points, _CHUNK)])
     return values.nan_to_num(nan=-torch.inf)
 
 
 def _ordered(acquisition: Acquisition, points: Tensor) -> tuple[Floats, Floats]:
-    values = _values(acquisition, points)
+    values = values_of(acquisition, points)
     order = values.argsort(descending=True, stable=True)
     return points[order].numpy(), values[order].numpy()

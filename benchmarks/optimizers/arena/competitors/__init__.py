@@ -4,6 +4,7 @@
 ehvi         spiceloop's method guided by a model
 auto         that and a population search in turns; in seconds only, else it is ehvi
 population   spiceloop's population search; in seconds only
+screened     the same, with children that the model looks at first; in seconds only
 sobol        scrambled Sobol points
 tpe          Optuna's TPESampler, as it comes
 nsga2        Optuna's NSGAIISampler
@@ -26,6 +27,7 @@ COMPETITORS = (
     "ehvi",
     "auto",
     "population",
+    "screened",
     "sobol",
     "tpe",
     "nsga2",
@@ -37,13 +39,13 @@ COMPETITORS = (
 
 
 # Those that a comparison at equal simulations has no use for.
-TIMED_ONLY = ("auto", "population")
+TIMED_ONLY = ("auto", "population", "screened")
 
 
 def make_competitor(name: str, problem: ArenaProblem, budget: Budget, seed: int) -> Competitor:
     """Return a competitor by its name."""
     match name:
-        case "ehvi" | "auto" | "population" | "sobol":
+        case "ehvi" | "auto" | "population" | "screened" | "sobol":
             from arena.competitors.ours import Ours
 
             return Ours(name, problem, budget, seed)
