@@ -51,7 +51,8 @@ def size(
     optimizer: Annotated[
         str,
         typer.Option(
-            help="How designs are proposed: auto, ehvi, population, sobol, gpsampler, tpe or nsga2."
+            help="How designs are proposed: auto, ehvi, screened, population, sobol, gpsampler, "
+            "tpe or nsga2."
         ),
     ] = "auto",
     stop_when_converged: Annotated[
