@@ -74,30 +74,33 @@ def overview(runs: Runs, budgets: Sequence[Budget]) -> str:
 def standing(runs: Runs, budgets: Sequence[Budget]) -> str:
     """Return a table of spiceloop against the best of the others, problem by problem.
 
-    The best is the one whose median hypervolume is the largest at a budget. ``to reach it`` are the
-    simulations after which half of spiceloop's runs have as much, as a share of that budget.
+    Of spiceloop that is `ehvi` at equal simulations and `auto`, its default, at equal seconds. The
+    best is the one whose median hypervolume is the largest at a budget. ``to reach it`` are the
+    simulations, or seconds, after which half of spiceloop's runs have as much, and their share of
+    the budget.
     """
     lines = [
-        "| problem | budget | ehvi | best of the others | ehvi over it | to reach it |",
+        "| problem | budget | spiceloop | best of the others | over it | to reach it |",
         "|" + "---|" * 6,
     ]
     for name in _names(runs):
         for budget in budgets:
             group = _group(runs, name, budget)
             others = {c: _median(found, budget) for c, found in group.items() if c not in OURS}
-            if "ehvi" not in group or not others:
+            ours = group.get("auto" if budget.timed else "ehvi")
+            if ours is None or not others:
                 continue
             best = max(others, key=lambda c: others[c])
-            goal, own = others[best], _median(group["ehvi"], budget)
+            goal, own = others[best], _median(ours, budget)
             named, ratio, share = "none feasible", "", ""
             if goal > 0.0:
                 named = f"{best} {_volume(group[best], budget)}, {_seeds(group[best], budget)}"
                 ratio = f"{own / goal:.2f}"
-                cuts = [r.trace[r.record.within(budget)] for r in group["ehvi"]]
-                took = measures.quartiles([measures.simulations_to(t, goal) for t in cuts])[1]
-                whole = max(len(t) for t in cuts)
-                share = "never" if np.isinf(took) else f"{took:.0f} ({took / whole:.0%})"
-            own_text = f"{_volume(group['ehvi'], budget)}, {_seeds(group['ehvi'], budget)}"
+                took = measures.quartiles([_reach(r, budget, goal) for r in ours])[1]
+                whole = budget.seconds if budget.timed else budget.simulations
+                unit = " s" if budget.timed else ""
+                share = "never" if np.isinf(took) else f"{took:.0f}{unit} ({took / whole:.0%})"
+            own_text = f"{_volume(ours, budget)}, {_seeds(ours, budget)}"
             cells = [name, str(budget), own_text, named, ratio, share]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -128,6 +131,12 @@ def _volume(found: Sequence[Run], budget: Budget) -> str:
 
 def _median(found: Sequence[Run], budget: Budget) -> float:
     return measures.quartiles([_final(r, budget) for r in found])[1]
+
+
+def _reach(run: Run, budget: Budget, goal: float) -> float:
+    """Return how much of a budget it took to reach a hypervolume, infinity where it never does."""
+    took = measures.simulations_to(run.trace[run.record.within(budget)], goal)
+    return float(run.record.ended[int(took) - 1]) if budget.timed and np.isfinite(took) else took
 
 
 def _cut(run: Run, budget: Budget) -> np.ndarray:

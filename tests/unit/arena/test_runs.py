@@ -124,3 +124,30 @@ def test_the_folded_cascode_is_as_hard_as_the_arena_says() -> None:
     assert all(v.grid > 0 for v in task.space.variables)
     assert len(task.constraints) >= 25
     assert sum(c.metric.startswith("margin") for c in task.constraints) >= 12
+
+
+def test_where_spiceloop_stands_is_told_in_simulations_and_in_seconds(tmp_path: Path) -> None:
+    """Hypervolumes made up; a timed run takes a second an evaluation."""
+    problem = ArenaProblem.load("czdt1")
+
+    def write(competitor: str, timed: bool, depth: np.ndarray) -> None:
+        # Feasible designs whose two objectives go down together.
+        f = 1.1 - 0.5 * depth
+        others = np.ones((len(f), len(problem.metric_names) - 2))
+        rows = np.column_stack([f, f, others])
+        ones = np.ones(len(f))
+        designs = np.full((len(f), len(problem.task.space)), 0.5)
+        record = Record(designs, rows, 0 * ones, 0 * ones, ones)
+        about = {"problem": "czdt1", "competitor": competitor, "seed": 0, "budget": "10"}
+        record.write(run_file(tmp_path, "czdt1", competitor, timed, 0), problem, about)
+
+    quick, slow = np.linspace(0.2, 2.0, 10), np.linspace(0.1, 1.0, 10)
+    for timed in (False, True):
+        write("auto" if timed else "ehvi", timed, quick)
+        write("tpe", timed, slow)
+    text = tables.standing(summary.collect(tmp_path), [Budget.parse("10"), Budget.parse("10s")])
+    simulations, seconds = text.splitlines()[2:]
+    assert simulations.startswith("| czdt1 | 10 |")
+    assert "tpe" in simulations
+    assert simulations.endswith("| 4.00 | 5 (50%) |")
+    assert seconds.endswith("| 4.00 | 5 s (50%) |")
