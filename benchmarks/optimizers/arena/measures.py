@@ -49,8 +49,15 @@ def value_at(trace: Floats, ended: Floats, seconds: float) -> float:
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return lower quartile, median and upper quartile; each is one of the values."""
-    low, middle, high = (
-        float(np.quantile(values, q, method="inverted_cdf")) for q in (0.25, 0.5, 0.75)
-    )
-    return low, middle, high
+    """Return lower quartile, median and upper quartile.
+
+    Each is one of the values, or the mean of two where it lies between them, as the median of an
+    even number does (definition 2 of R. J. Hyndman and Y. Fan, 1996). Infinity stays infinity.
+    """
+    ranked, n = np.sort(values), len(values)
+
+    def at(quarters: int) -> float:
+        whole, rest = divmod(n * quarters, 4)
+        return float(ranked[whole] if rest else 0.5 * (ranked[whole - 1] + ranked[whole]))
+
+    return at(1), at(2), at(3)

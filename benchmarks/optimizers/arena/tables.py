@@ -1,6 +1,6 @@
 """Runs as Markdown tables: every figure, an overview, and where spiceloop stands.
 
-Values are medians over the seeds with quartiles, each a value of one of them.
+Values are medians over the seeds with quartiles (`measures.quartiles`).
 """
 
 from __future__ import annotations

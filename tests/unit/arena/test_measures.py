@@ -119,3 +119,13 @@ def test_a_budget_cuts_a_longer_run() -> None:
     for wrong in ("0", "-3s", "2.5", "soon"):
         with pytest.raises(ValueError):
             Budget.parse(wrong)
+
+
+@pytest.mark.parametrize("n", range(1, 14))
+def test_quartiles_are_those_of_numpy_and_bear_infinity(n: int) -> None:
+    values = np.random.default_rng(n).permutation(np.linspace(0.0, 1.0, n))
+    expected = np.quantile(values, (0.25, 0.5, 0.75), method="averaged_inverted_cdf")
+    assert measures.quartiles(values) == pytest.approx(tuple(expected))
+    assert measures.quartiles(values)[1] == pytest.approx(np.median(values))
+    never = [2.0, np.inf, np.inf, 1.0]
+    assert measures.quartiles(never) == (1.5, np.inf, np.inf)
