@@ -123,3 +123,27 @@ def test_only_what_changes_nothing_is_left_out() -> None:
     assert without_defaults("level=54.0 version=4.5 xw=0") == "level=54.0 version=4.5"
     for other in ("level=54 version=4.8", "level=49 version=4.5", "level=54"):
         assert without_defaults(f"{other} xw=0") == f"{other} xw=0"
+
+
+def test_a_zero_that_follows_another_needs_that_one_to_be_zero() -> None:
+    def left(rest: str) -> str:
+        return without_defaults(f"level=54 version=4.5 {rest}").partition(" version=4.5")[2]
+
+    assert left("llc=0 wwlc=0.0") == ""
+    assert left("llc=0 ll=0 wwlc=1") == " wwlc=1"
+    assert left("llc=0 ll=1") == " llc=0 ll=1"
+    assert left("llc=0 ll=0 ll=1") == " llc=0 ll=0 ll=1"
+    assert "llc=0" in without_defaults("level=54 version=4.5 llc=0", ["ll"])
+
+
+def test_gate_currents_are_left_out_where_they_are_off() -> None:
+    def left(rest: str, others: tuple[str, ...] = ()) -> str:
+        return without_defaults(f"level=54 version=4.5 {rest}", others).partition("4.5")[2]
+
+    card = "aigc=0.43 laigbinv=1e-9 pigcd=1 toxref=4e-9"
+    assert left(card) == left(f"igbmod=0 igcmod=0 {card}") == " toxref=4e-9"
+    assert left(f"{card} igcmod=1") == f" {card} igcmod=1"
+    assert left(f"{card} igbmod=2 igcmod=0") == f" {card} igbmod=2"
+    assert left(f"{card} igbmod=0 igbmod=1").startswith(f" {card}")
+    assert left(card, ("igcmod",)) == f" {card}"
+    assert " aigc=0.43" in left(card, ("aigc",))

@@ -9,8 +9,13 @@ that
 - whether it is given decides nothing else,
 - nothing else sets it,
 
-and whose constant is a whole number, which no way of reading digits can miss by a bit. Nothing is
-left out of cards of other levels and versions.
+and whose constant is a whole number, which no way of reading digits can miss by a bit.
+
+Two more groups depend on the rest of the card: zeros of which another parameter's zero is the
+default, and the parameters of gate currents, which are read nowhere while ``igbmod`` and ``igcmod``
+are off (all their uses in the source, the checks of their values included, stand behind these).
+
+Nothing is left out of cards of other levels and versions.
 
 ``tests/oracle/pdk/test_pdk_defaults.py`` asks ngspice for these numbers and runs decks both ways.
 ngspice 45.2, asked by hand, has the same ones.
@@ -48,8 +53,19 @@ _BY_VALUE = {
 DEFAULTS = {name: value for value, names in _BY_VALUE.items() for name in names.split()}
 
 
+# A zero that is left out becomes the number of the other one.
+_FOLLOWS = {"llc": "ll", "lwc": "lw", "lwlc": "lwl", "wlc": "wl", "wwc": "ww", "wwlc": "wwl"}
+_SWITCHES = ("igbmod", "igcmod")
+_GATE_CURRENTS = frozenset(
+    width + name
+    for width in ("", "l", "w", "p")
+    for name in """aigbacc bigbacc cigbacc nigbacc aigbinv bigbinv cigbinv eigbinv nigbinv
+        aigc bigc cigc aigsd bigsd cigsd nigc pigcd""".split()
+)
+
+
 def without_defaults(parameters: str, others: Iterable[str] = ()) -> str:
-    """Leave out what ngspice takes anyway; ``others`` are names that the card gives elsewhere.
+    """Leave out what changes nothing; ``others`` are names that the card gives elsewhere.
 
     ``parameters`` is a card's text behind its type: ``level=54 version=4.5 …``.
     """
@@ -59,15 +75,31 @@ def without_defaults(parameters: str, others: Iterable[str] = ()) -> str:
         return parameters
     count = Counter([name for name, _, _ in pairs])
     count.update(others)  # of two with the same name the last one counts
-    return " ".join(
-        text for name, value, text in pairs if count[name] > 1 or not _is_default(name, value)
-    )
+
+    def at_default(name: str) -> bool:
+        return not count[name] or (count[name] == 1 and _is_default(name, given.get(name, "")))
+
+    unread = _GATE_CURRENTS if all(map(at_default, _SWITCHES)) else frozenset()
+
+    def idle(name: str, value: str) -> bool:
+        if count[name] > 1:
+            return False
+        follows = _FOLLOWS.get(name)
+        return (
+            name in unread
+            or _is_default(name, value)
+            or (follows is not None and _whole(value) == 0.0 and at_default(follows))
+        )
+
+    return " ".join(text for name, value, text in pairs if not idle(name, value))
 
 
 def _is_default(name: str, value: str) -> bool:
-    if name not in DEFAULTS or "e-" in value:
-        return False
+    return name in DEFAULTS and _whole(value) == DEFAULTS[name]
+
+
+def _whole(value: str) -> float | None:
     try:
-        return float(value) == DEFAULTS[name]
+        return None if "e-" in value else float(value)
     except ValueError:  # such as 1meg
-        return False
+        return None
