@@ -56,12 +56,9 @@ DEFAULTS = {name: value for value, names in _BY_VALUE.items() for name in names.
 # A zero that is left out becomes the number of the other one.
 _FOLLOWS = {"llc": "ll", "lwc": "lw", "lwlc": "lwl", "wlc": "wl", "wwc": "ww", "wwlc": "wwl"}
 _SWITCHES = ("igbmod", "igcmod")
-_GATE_CURRENTS = frozenset(
-    width + name
-    for width in ("", "l", "w", "p")
-    for name in """aigbacc bigbacc cigbacc nigbacc aigbinv bigbinv cigbinv eigbinv nigbinv
-        aigc bigc cigc aigsd bigsd cigsd nigc pigcd""".split()
-)
+_GATE_CURRENT = """aigbacc bigbacc cigbacc nigbacc aigbinv bigbinv cigbinv eigbinv nigbinv
+    aigc bigc cigc aigsd bigsd cigsd nigc pigcd"""
+_GATE_CURRENTS = frozenset(w + n for w in ("", "l", "w", "p") for n in _GATE_CURRENT.split())
 
 
 def without_defaults(parameters: str, others: Iterable[str] = ()) -> str:
