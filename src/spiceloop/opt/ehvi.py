@@ -20,6 +20,7 @@ from spiceloop.opt.feasibility import FailureModel
 from spiceloop.opt.learn import learn
 from spiceloop.opt.model import Surrogate
 from spiceloop.opt.outputs import Outputs
+from spiceloop.opt.pareto import pareto_mask
 from spiceloop.opt.pick import Taken, fill
 from spiceloop.opt.search import Acquisition, climb, climb_on_grid, raw_points
 from spiceloop.opt.sobol import Sobol
@@ -34,7 +35,7 @@ __all__ = ["Ehvi", "acquisition_of"]
 class _Effort:
     """How hard the acquisition's maximum is looked for.
 
-    Raw points over the box, and near good designs; L-BFGS-B restarts and steps.
+    Raw points over the box, and near each group of known designs; L-BFGS-B restarts and steps.
     """
 
     raw: int
@@ -47,7 +48,7 @@ class _Effort:
 # nothing (docs/arena.md): the model is the limit, and a trial is better spent on improving that.
 _SEEKING = _Effort(2048, 1024, 16, 100)
 _IMPROVING = _Effort(256, 256, 4, 20)
-# New points are looked for near so many good designs.
+# New points are looked for near so many designs far within the bounds.
 _GOOD = 8
 
 
@@ -84,11 +85,11 @@ def _guided(task: Task, history: History, found: Floats, n: int, seed: int) -> F
     effort = _IMPROVING if outputs.feasible.any() else _SEEKING
     taken = Taken(task.space, history.x, history.pending, found)
     pending = np.vstack([history.pending, found])
-    good = _good(outputs)
+    centres = _centres(outputs)
     points = []
     for _ in range(n):
         acquisition = build_acquisition(outputs, model, failures, pending)
-        raw = raw_points(good, effort.raw, effort.near, rng)
+        raw = raw_points(centres, effort.raw, effort.near, rng)
         ends = climb(acquisition, raw, restarts=effort.restarts, max_steps=effort.steps)[0]
         point = fill(taken, climb_on_grid(acquisition, ends, task.space), rng)
         points.append(point)
@@ -138,6 +139,19 @@ def build_acquisition(
         return value
 
     return acquisition
+
+
+def _centres(outputs: Outputs) -> list[Floats]:
+    """Return groups of designs (g, d) to look near: `_good` ones, and the front once there is one.
+
+    A maximum next to the front, in a corner of a box of ten variables, is seldom found from
+    elsewhere; an improvement of the front through designs that are not feasible yet is not next
+    to it.
+    """
+    found = [_good(outputs)]
+    if outputs.feasible.any():
+        found.append(outputs.x[outputs.feasible][pareto_mask(outputs.front)])
+    return found
 
 
 def _good(outputs: Outputs) -> Floats:

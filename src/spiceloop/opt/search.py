@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -30,20 +30,27 @@ Acquisition = Callable[[Tensor], Tensor]
 _CHUNK = 256
 # A grid with more steps than this between the bounds is as good as continuous.
 _FINE = 200
-# Standard deviations of the steps away from good designs, as shares of each variable's range, and
+# Standard deviations of the steps away from known designs, as shares of each variable's range, and
 # the shares of the variables that a step changes.
 _STEPS = (0.02, 0.07, 0.2)
 _SHARES = (0.2, 0.5, 1.0)
 
 
-def raw_points(good: Floats, n_sobol: int, n_near: int, rng: np.random.Generator) -> Floats:
-    """Return ``n_sobol`` Sobol points and ``n_near`` steps away from ``good`` designs (g, d)."""
-    d = good.shape[1]
-    sobol = qmc.Sobol(d, rng=rng).random(n_sobol)
-    centre = good[rng.integers(len(good), size=n_near)]
-    moved = rng.random((n_near, d)) < rng.choice(_SHARES, (n_near, 1))
-    step = rng.choice(_STEPS, (n_near, 1)) * rng.standard_normal((n_near, d))
-    return np.vstack([sobol, np.clip(centre + moved * step, 0.0, 1.0)])
+def raw_points(
+    centres: Sequence[Floats], n_sobol: int, n_near: int, rng: np.random.Generator
+) -> Floats:
+    """Return ``n_sobol`` Sobol points, and ``n_near`` steps away from each group of designs (g, d).
+
+    Groups of ``centres`` are followed in their order.
+    """
+    d = centres[0].shape[1]
+    points = [qmc.Sobol(d, rng=rng).random(n_sobol)]
+    for group in centres:
+        centre = group[rng.integers(len(group), size=n_near)]
+        moved = rng.random((n_near, d)) < rng.choice(_SHARES, (n_near, 1))
+        step = rng.choice(_STEPS, (n_near, 1)) * rng.standard_normal((n_near, d))
+        points.append(np.clip(centre + moved * step, 0.0, 1.0))
+    return np.vstack(points)
 
 
 def climb(

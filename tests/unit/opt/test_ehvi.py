@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
+from arena.analytic import CLOSED_FORMS
+from arena.measures import hypervolume_trace
+from arena.problems import ArenaProblem
 from spiceloop.circuit.design_space import DesignSpace, Variable
 from spiceloop.opt import Constraint, Goal, History, Optimizer, Task, make_optimizer
 from spiceloop.opt.feasibility import FailureModel
@@ -152,3 +156,23 @@ def test_predictions_match_botorch() -> None:
     posterior = theirs.posterior(fresh)
     assert torch.allclose(mean, posterior.mean, atol=1e-6)
     assert torch.allclose(sd.square(), posterior.variance, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_improvements_next_to_the_front_are_found_in_a_corner(seed: int) -> None:
+    """Seven of eight variables are zero along the front, and designs deep within the bound bad.
+
+    When new designs were looked for near those only, 200 trials ended with 0.09 to 0.35.
+    """
+    problem, function = ArenaProblem.load("czdt1"), CLOSED_FORMS["czdt1"]
+    space, names = problem.task.space, tuple(problem.metric_names)
+    x, rows = np.empty((0, len(space))), np.empty((0, len(names)))
+    while len(x) < 40:
+        none = np.empty((0, len(space)))
+        history = History(x, rows, names, np.zeros(len(x), bool), none, len(x))
+        new = make_optimizer("ehvi").ask(problem.task, history, 1 if len(x) else 10, seed)
+        found = [function.evaluate(space.from_unit(row)) for row in new]
+        x = np.vstack([x, new])
+        rows = np.vstack([rows, [[row[name] for name in names] for row in found]])
+    trace = hypervolume_trace(problem.losses(rows), problem.feasible(rows))
+    assert trace[-1] > 0.5

@@ -31,7 +31,7 @@ def test_the_whole_grid_is_used_before_anything_repeats() -> None:
 
 def test_raw_points_stay_in_the_cube_and_near_good_designs() -> None:
     good = np.array([[0.0, 1.0, 0.5]])
-    points = raw_points(good, 64, 64, np.random.default_rng(0))
+    points = raw_points([good], 64, 64, np.random.default_rng(0))
     assert points.shape == (128, 3)
     assert points.min() >= 0
     assert points.max() <= 1
@@ -46,7 +46,7 @@ def test_climbing_finds_the_best_of_several_peaks() -> None:
     def hills(x: torch.Tensor) -> torch.Tensor:
         return (heights - 40 * torch.cdist(x, peaks).square()).exp().sum(1).log()
 
-    raw = raw_points(np.array([[0.2, 0.25]]), 64, 64, np.random.default_rng(0))
+    raw = raw_points([np.array([[0.2, 0.25]])], 64, 64, np.random.default_rng(0))
     points, values = climb(hills, raw, restarts=6, max_steps=50)
     assert np.allclose(points[0], [0.8, 0.7], atol=1e-3)
     assert values[0] == max(values)
