@@ -16,7 +16,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "cluster.md").read_text()
 SECTIONS = dict(re.findall(r"^## (LSF|Slurm)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
-@pytest.mark.filterwarnings("ignore:Port 8787")  # another test's cluster may still hold it
+@pytest.mark.filterwarnings(r"ignore:\s*Port 8787")  # another test's cluster may still hold it
 @pytest.mark.parametrize("system", ["LSF", "Slurm"])
 def test_the_recipe_gives_the_job_script_shown(system):
     recipe = re.search(r"```python\n(.*?)```", SECTIONS[system], re.DOTALL).group(1)
