@@ -61,7 +61,8 @@ def draw(runs: Runs, file: Path) -> None:
     figure, axes = plt.subplots(
         2, len(names), figsize=(3.6 * len(names), 6.4), squeeze=False, layout="constrained"
     )
-    colours = {c: f"C{i}" for i, c in enumerate(COMPETITORS)}
+    ten = [f"C{i}" for i in range(10)]  # Matplotlib has no more, and C10 is C0 again
+    colours = dict(zip(COMPETITORS, [*ten, "black"], strict=True))
     for (name, competitor, timed), found in runs.items():
         top, bottom = axes[:, names.index(name)]
         if not timed:

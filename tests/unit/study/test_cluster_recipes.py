@@ -23,7 +23,8 @@ def test_the_recipe_gives_the_job_script_shown(system):
     here = {}
     recipe = recipe.replace("10.1.2.3", "127.0.0.1")
     # Any port that is free: another test's scheduler may hold Dask's own.
-    exec(recipe.replace('"dashboard": False', '"dashboard": False, "dashboard_address": ":0"'), here)
+    recipe = recipe.replace('"dashboard": False', '"dashboard": False, "dashboard_address": ":0"')
+    exec(recipe, here)
     cluster = here["cluster"]
     try:
         port = cluster.scheduler_address.rpartition(":")[2]
