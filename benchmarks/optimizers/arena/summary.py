@@ -61,8 +61,8 @@ def draw(runs: Runs, file: Path) -> None:
     figure, axes = plt.subplots(
         2, len(names), figsize=(3.6 * len(names), 6.4), squeeze=False, layout="constrained"
     )
-    ten = [f"C{i}" for i in range(10)]  # Matplotlib has no more, and C10 is C0 again
-    colours = dict(zip(COMPETITORS, [*ten, "black"], strict=True))
+    several = [*plt.get_cmap("tab10").colors, "black", *plt.get_cmap("Set2").colors]
+    colours = dict(zip(COMPETITORS, several, strict=False))
     for (name, competitor, timed), found in runs.items():
         top, bottom = axes[:, names.index(name)]
         if not timed:
