@@ -28,6 +28,9 @@ from spiceloop.opt.volume import volume_trace
 from spiceloop.spec.load import load_problem
 from spiceloop.spec.problem import Problem
 
+sys.path.insert(0, str(Path(__file__).parent / "optimizers"))
+from arena.measures import quartiles  # noqa: E402
+
 RESULTS = Path(__file__).parent / "results"
 GOALS = ("tunable_range", "nonlinearity", "bandwidth", "power", "irn")
 # Ratios to the start that Hu, Goh and Gao report: range +102 %, input-referred noise −24 %.
@@ -189,10 +192,7 @@ def table(runs: dict[str, list[dict[str, Any]]]) -> str:
             lines.append("|" + "---|" * (len(rows[0]) + 2))
         cells = [name, str(len(rows))]
         for key in rows[0]:
-            values = np.sort([row[key] for row in rows])
-            low, middle, high = (
-                np.quantile(values, q, method="inverted_cdf") for q in (0.25, 0.5, 0.75)
-            )
+            low, middle, high = quartiles([row[key] for row in rows])
             cells.append(f"{show(middle)} ({show(low)} … {show(high)})")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

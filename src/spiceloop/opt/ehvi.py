@@ -2,8 +2,8 @@
 
 S. Daulton, M. Balandat, E. Bakshy, "Differentiable Expected Hypervolume Improvement for Parallel
 Multi-Objective Bayesian Optimization", NeurIPS 2020, in the forms that `model` and `acquisition`
-state. Before the first feasible design the probability of feasibility and the expected improvement
-of the total violation (`violation`) are maximized in turns.
+state. While every design breaks many bounds, it and the expected improvement of the total
+violation (`violation`) are maximized in turns.
 """
 
 from __future__ import annotations
@@ -110,35 +110,42 @@ def build_acquisition(
 ) -> Acquisition:
     """Return the function to maximize, of points (b, d).
 
-    With a feasible trial, log EHVI + log P(other bounds met) + log P(the simulation finishes); a
-    bounded goal's bound is its reference. Before the first feasible one, in place of the first two
-    and in turns: the probability of meeting every bound, and `LogViolationImprovement`. A pending
-    design counts as giving what the model predicts.
+    log EHVI + log P(other bounds met) + log P(the simulation finishes); a bounded goal's bound is
+    its reference. While every design breaks many bounds, `LogViolationImprovement` takes turns with
+    the first two. A pending design counts as giving what the model predicts.
     """
     k = len(outputs.reference)
-    lower, upper = torch.as_tensor(outputs.lower), torch.tensor(outputs.upper)
+    lower, upper = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)
     front = torch.as_tensor(outputs.front)
     if len(pending):
         model = model.believing(torch.as_tensor(pending))
         believed = model.y[-len(pending) :]
         met = ((believed >= lower) & (believed <= upper)).all(dim=1)
         front = torch.cat([front, believed[met, :k]])
-    seek = not outputs.feasible.any() and outputs.constrained
-    mend = LogViolationImprovement.in_turn(model.y, lower, upper) if seek else None
-    ehvi = None if seek else LogEhvi(front, torch.as_tensor(outputs.reference))
-    if ehvi is not None:
-        upper[:k] = torch.inf
+    mend = mending(outputs, model)
+    ehvi = LogEhvi(front, torch.as_tensor(outputs.reference))
+    others = upper.clone()
+    others[:k] = torch.inf
 
     def acquisition(points: Tensor) -> Tensor:
         mean, sd = model.predict(points)
-        value = mend(mean, sd) if mend else log_probability_between(mean, sd, lower, upper)
-        if ehvi is not None:
-            value = value + ehvi(mean[:, :k], sd[:, :k])
+        if mend:
+            value = mend(mean, sd)
+        else:
+            value = log_probability_between(mean, sd, lower, others) + ehvi(mean[:, :k], sd[:, :k])
         if failures is not None:
             value = value + failures.log_probability(points)
         return value
 
     return acquisition
+
+
+def mending(outputs: Outputs, model: Surrogate) -> LogViolationImprovement | None:
+    """Return what stands for EHVI and the bounds, where it is its turn."""
+    if outputs.feasible.any() or not outputs.constrained:
+        return None
+    bounds = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)
+    return LogViolationImprovement.in_turn(model.y, *bounds)
 
 
 def _centres(outputs: Outputs) -> list[Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,13 +58,28 @@ def test_the_terms_add_up_to_what_the_optimizer_maximizes(
         terms = terms_at(moment, point)
         value = acquisition(torch.as_tensor(point).reshape(1, -1)).item()
         assert terms.acquisition == value
-        if terms.gain:  # a bounded goal's bound is its reference, so "speed" is not counted twice
-            product = terms.gain * terms.p_bounds["margin"] * terms.p_finishes
-            assert product == pytest.approx(math.exp(value), rel=1e-9, abs=1e-300)
-        assert (terms.gain is None) == (least_margin == 1000.0)
+        assert terms.gain is not None
+        # A bounded goal's bound is its reference, so "speed" is not counted twice.
+        product = terms.gain * terms.p_bounds["margin"] * terms.p_finishes
+        assert product == pytest.approx(math.exp(value), rel=1e-9, abs=1e-300)
         assert set(terms.p_bounds) == {"margin", "speed"}
         assert terms.riskiest in terms.p_bounds
         assert (terms.p_finishes < 1) == failures
+
+
+def test_the_total_violation_has_no_gain() -> None:
+    """Of three broken bounds, on its turn."""
+    strict = replace(
+        task(1000.0),
+        constraints=tuple(
+            Constraint(name, minimum=limit)
+            for name, limit in (("cost", 100.0), ("speed", 100.0), ("margin", 1000.0))
+        ),
+    )
+    gains = [
+        terms_at(Moment.of(strict, history(n)), np.full(2, 0.5)).gain is None for n in (11, 12)
+    ]
+    assert gains == [True, False]
 
 
 def test_known_ground_is_exploited_and_the_unknown_explored() -> None:

@@ -6,6 +6,7 @@ import html
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from spiceloop.report import StudyView, write_report
 from spiceloop.report.cards import all_cards
 from spiceloop.report.explain.document import document
 from spiceloop.report.explain.explained import Explained
-from spiceloop.report.explain.words import limit_words
+from spiceloop.report.explain.words import limit_words, reason_words
 from spiceloop.spec.problem import Problem
 from spiceloop.study.trial import Failure, Origin, Trial, TrialState
 
@@ -237,6 +238,8 @@ def test_many_goals_without_a_feasible_trial(make_view: Callable[..., StudyView]
     view = make_view(5, 24, feasible=False, start=False)
     answers = document(view.explained)
     assert "no trial meets every bound" in answers["limits"]["why"]
-    seeking = [a for a in answers["proposals"] if a["gain"] is None]
-    assert seeking
-    assert all("No feasible design was known" in a["words"][0] for a in seeking)
+    assert answers["proposals"]
+    assert all("no hypervolume yet" in a["words"][0] for a in answers["proposals"])
+    reason = view.explained.reasons[0]
+    mending = replace(reason, terms=replace(reason.terms, gain=None, exploiting=None))
+    assert "least total violation" in reason_words(view, mending)[0]

@@ -4,9 +4,10 @@ The acquisition is that of `spiceloop.opt.ehvi.build_acquisition`,
 
     log EHVI + Σ log P(bound met) + log P(the simulation finishes) ,
 
-before the first feasible design a function of the bounds alone in place of the first two. Of the
-expected improvement, the part that the predicted means alone would bring is exploiting what is
-known; the rest comes of the model's uncertainty, and is exploring.
+or, in turns while every design breaks many bounds, the expected improvement of the total violation
+in place of the first two. Of the expected improvement of the hypervolume, the part that the predicted
+means alone would bring is exploiting what is known; the rest comes of the model's uncertainty, and
+is exploring.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 
 from spiceloop.opt.acquisition import LogEhvi, log_probability_between
 from spiceloop.opt.base import Floats
-from spiceloop.opt.ehvi import build_acquisition
+from spiceloop.opt.ehvi import build_acquisition, mending
 from spiceloop.opt.explain.moment import Moment
 from spiceloop.opt.explain.units import Interval
 from spiceloop.opt.pareto import hypervolume
@@ -37,11 +38,10 @@ class Terms:
     """What the optimizer knew of a design before it was simulated.
 
     ``gain`` is the expected improvement of the hypervolume of the model's losses, each in units of
-    its spread over the trials; ``volume`` is what the front had then. ``gain`` is None where no
-    feasible design was known, so that bounds alone counted. ``exploiting`` is the share of it that
-    the predicted means bring. ``p_bounds`` has each bounded metric's probability to meet its
-    bounds, ``p_finishes`` the simulation's to end. ``forecast`` has every metric.
-    ``most_uncertain`` names the metric of the largest standard deviation relative to its spread.
+    its spread over the trials; ``volume`` is what the front had then. ``gain`` is None where the
+    total violation counted in its place. ``exploiting`` is the share of it that the predicted means
+    bring. ``p_bounds`` has each bounded metric's probability to meet its bounds, ``p_finishes`` the
+    simulation's to end. ``forecast`` has every metric. ``most_uncertain`` names the metric of the largest standard deviation relative to its spread.
     """
 
     gain: float | None
@@ -90,7 +90,7 @@ def _terms(moment: Moment, at: torch.Tensor) -> Terms:
             whole = torch.as_tensor(outputs.lower[one]), torch.as_tensor(outputs.upper[one])
             p_bounds[name] = math.exp(log_probability_between(*args, *whole).item())
     gain = exploiting = None
-    if outputs.feasible.any() or not outputs.constrained:
+    if mending(outputs, model) is None:
         ehvi = LogEhvi(front, reference)
         log_gain = ehvi(mean[:, :k], sd[:, :k]).item()
         certain = ehvi(mean[:, :k], _CERTAIN * sd[:, :k]).item()

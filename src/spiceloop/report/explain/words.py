@@ -60,8 +60,13 @@ def _aim(reason: Reason) -> str:
     terms = reason.terms
     if terms.gain is None:
         return (
-            "No feasible design was known, so the bounds alone counted: all of them met with "
-            f"{probability(terms.p_all)}."
+            "Every design known broke several bounds, so the least total violation was looked for: "
+            f"all bounds met with {probability(terms.p_all)}."
+        )
+    if terms.volume <= 0:
+        return (
+            f"There was no hypervolume yet: expected to bring {terms.gain:.2g}, "
+            "should it meet every bound."
         )
     return f"Expected to add {_volume(terms.gain, reason)} to the hypervolume."
 
