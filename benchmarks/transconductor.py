@@ -29,7 +29,7 @@ from spiceloop.spec.load import load_problem
 from spiceloop.spec.problem import Problem
 
 sys.path.insert(0, str(Path(__file__).parent / "optimizers"))
-from arena.measures import quartiles  # noqa: E402
+from arena.measures import quartiles
 
 RESULTS = Path(__file__).parent / "results"
 GOALS = ("tunable_range", "nonlinearity", "bandwidth", "power", "irn")

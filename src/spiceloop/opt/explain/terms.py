@@ -5,9 +5,9 @@ The acquisition is that of `spiceloop.opt.ehvi.build_acquisition`,
     log EHVI + Σ log P(bound met) + log P(the simulation finishes) ,
 
 or, in turns while every design breaks many bounds, the expected improvement of the total violation
-in place of the first two. Of the expected improvement of the hypervolume, the part that the predicted
-means alone would bring is exploiting what is known; the rest comes of the model's uncertainty, and
-is exploring.
+in place of the first two. Of the expected improvement of the hypervolume, the part that the
+predicted means alone would bring is exploiting what is known; the rest comes of the model's
+uncertainty, and is exploring.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Terms:
     its spread over the trials; ``volume`` is what the front had then. ``gain`` is None where the
     total violation counted in its place. ``exploiting`` is the share of it that the predicted means
     bring. ``p_bounds`` has each bounded metric's probability to meet its bounds, ``p_finishes`` the
-    simulation's to end. ``forecast`` has every metric. ``most_uncertain`` names the metric of the largest standard deviation relative to its spread.
+    simulation's to end. ``forecast`` has every metric. ``most_uncertain`` names the metric of the
+    largest standard deviation relative to its spread.
     """
 
     gain: float | None
