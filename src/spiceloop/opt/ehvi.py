@@ -2,8 +2,8 @@
 
 S. Daulton, M. Balandat, E. Bakshy, "Differentiable Expected Hypervolume Improvement for Parallel
 Multi-Objective Bayesian Optimization", NeurIPS 2020, in the forms that `model` and `acquisition`
-state. While every design breaks many bounds, it and the expected improvement of the total
-violation (`violation`) are maximized in turns.
+state. While every design breaks many bounds it takes turns with the expected improvement of the
+total violation (`violation`).
 """
 
 from __future__ import annotations
@@ -115,29 +115,38 @@ def build_acquisition(
     the first two. A pending design counts as giving what the model predicts.
     """
     k = len(outputs.reference)
-    lower, upper = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)
-    front = torch.as_tensor(outputs.front)
-    if len(pending):
-        model = model.believing(torch.as_tensor(pending))
-        believed = model.y[-len(pending) :]
-        met = ((believed >= lower) & (believed <= upper)).all(dim=1)
-        front = torch.cat([front, believed[met, :k]])
+    model, front = believing(outputs, model, pending)
     mend = mending(outputs, model)
     ehvi = LogEhvi(front, torch.as_tensor(outputs.reference))
-    others = upper.clone()
-    others[:k] = torch.inf
+    lower, upper = torch.as_tensor(outputs.lower), torch.tensor(outputs.upper)
+    upper[:k] = torch.inf
 
     def acquisition(points: Tensor) -> Tensor:
         mean, sd = model.predict(points)
         if mend:
             value = mend(mean, sd)
         else:
-            value = log_probability_between(mean, sd, lower, others) + ehvi(mean[:, :k], sd[:, :k])
+            value = log_probability_between(mean, sd, lower, upper) + ehvi(mean[:, :k], sd[:, :k])
         if failures is not None:
             value = value + failures.log_probability(points)
         return value
 
     return acquisition
+
+
+def believing(outputs: Outputs, model: Surrogate, pending: Floats) -> tuple[Surrogate, Tensor]:
+    """Return the model and the losses (f, k) of the feasible designs, pending ones (p, d) included.
+
+    These count as giving what the model predicts.
+    """
+    front = torch.as_tensor(outputs.front)
+    if not len(pending):
+        return model, front
+    model = model.believing(torch.as_tensor(pending))
+    y = model.y[-len(pending) :]
+    lower, upper = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)
+    met = ((y >= lower) & (y <= upper)).all(dim=1)
+    return model, torch.cat([front, y[met, : front.shape[1]]])
 
 
 def mending(outputs: Outputs, model: Surrogate) -> LogViolationImprovement | None:

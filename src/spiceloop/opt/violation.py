@@ -1,4 +1,4 @@
-"""Before the first feasible design: by how much the bounds would be broken less.
+"""While every design breaks many bounds: by how much they would be broken less.
 
 The total violation V(x) = Σ_j max(0, g_j(x)) adds up what every bound is exceeded by, in units of
 the model's outputs. Each g_j is normal under the model, so each term is a rectified normal with

@@ -21,7 +21,7 @@ import torch
 
 from spiceloop.opt.acquisition import LogEhvi, log_probability_between
 from spiceloop.opt.base import Floats
-from spiceloop.opt.ehvi import build_acquisition, mending
+from spiceloop.opt.ehvi import believing, build_acquisition, mending
 from spiceloop.opt.explain.moment import Moment
 from spiceloop.opt.explain.units import Interval
 from spiceloop.opt.pareto import hypervolume
@@ -73,15 +73,9 @@ def terms_at(moment: Moment, point: Floats) -> Terms:
 
 def _terms(moment: Moment, at: torch.Tensor) -> Terms:
     outputs, units, k = moment.outputs, moment.units, moment.n_goals
-    model, front = moment.model, torch.as_tensor(outputs.front)
-    lower, upper = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)
     reference = torch.as_tensor(outputs.reference)
     pending = moment.history.pending
-    if len(pending):  # they count as giving what the model predicts
-        model = model.believing(torch.as_tensor(pending))
-        believed = model.y[-len(pending) :]
-        met = ((believed >= lower) & (believed <= upper)).all(dim=1)
-        front = torch.cat([front, believed[met, :k]])
+    model, front = believing(outputs, moment.model, pending)
     mean, sd = model.predict(at)
     p_bounds = {}
     for j, name in enumerate(units.names):
