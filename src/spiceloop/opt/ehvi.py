@@ -110,16 +110,19 @@ def build_acquisition(
 ) -> Acquisition:
     """Return the function to maximize, of points (b, d).
 
-    log EHVI + log P(other bounds met) + log P(the simulation finishes); a bounded goal's bound is
-    its reference. While every design breaks many bounds, `LogViolationImprovement` takes turns with
-    the first two. A pending design counts as giving what the model predicts.
+    log EHVI + log P(bounds met) + log P(the simulation finishes). A bounded goal's bound is its
+    reference, so once a design is feasible it is left to EHVI; before, it counts in both, for EHVI
+    alone would give up one bound for a chance to go far beyond another. While every design breaks
+    many bounds, `LogViolationImprovement` takes turns with the first two. A pending design counts
+    as giving what the model predicts.
     """
     k = len(outputs.reference)
     model, front = believing(outputs, model, pending)
     mend = mending(outputs, model)
     ehvi = LogEhvi(front, torch.as_tensor(outputs.reference))
     lower, upper = torch.as_tensor(outputs.lower), torch.tensor(outputs.upper)
-    upper[:k] = torch.inf
+    if outputs.feasible.any():
+        upper[:k] = torch.inf
 
     def acquisition(points: Tensor) -> Tensor:
         mean, sd = model.predict(points)
