@@ -70,6 +70,7 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "Study"]
 
 _OWNER = "spiceloop:owner"
+_CLOCK = "spiceloop:clock_s"  # of the study, at the end of a run
 
 
 class Study:
@@ -249,20 +250,23 @@ class Study:
                     )
                 self._storage.set_study_system_attr(self._id, _OWNER, mark)
         self._mark, self._mine = mark, set()
-        self._clock = max((t.clock_s for t in self.trials), default=0.0), time.monotonic()
+        kept = self._storage.get_study_system_attrs(self._id).get(_CLOCK, 0.0)
+        self._clock = max([kept, *(t.clock_s for t in self.trials)]), time.monotonic()
 
     @property
     def clock_s(self) -> float:
-        """Seconds that the study has been run; a run goes on from the last ended trial's."""
+        """Seconds that the study has been run; after a killed run from its last trial's on."""
         shown, began = self._clock
         return shown + max(time.monotonic() - began, 0.0)
 
     def release(self) -> None:
         """Undo `claim`; trials that still run are anybody's from now on."""
-        left, mark = self._mine, self._mark
+        left, mark, clock_s = self._mine, self._mark, self.clock_s
         self._mark, self._mine = {}, set()
         owner.forget(mark)
         with self._writing():
+            # Writing the last trial took time after its own mark of the clock.
+            self._storage.set_study_system_attr(self._id, _CLOCK, clock_s)
             if not self.is_shared:
                 self._storage.set_study_system_attr(self._id, _OWNER, {})
                 return

@@ -236,7 +236,7 @@ def test_seconds_end_a_run_and_what_earlier_runs_used_counts(run):
     ending, trials = run(trials=None, fresh=False, **slow)
     assert ending is Ending.BUDGET
     assert 7 < len(trials) < 22
-    assert used < 1.0 <= max(t.clock_s for t in trials) + 0.06
+    assert used < 1.0 <= max(t.clock_s for t in trials) + 0.3
     assert all(t.state is TrialState.DONE for t in trials)
     assert run(trials=None, fresh=False, **slow)[1] == trials
 
