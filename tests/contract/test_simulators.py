@@ -295,3 +295,10 @@ def test_in_process_equals_batch() -> None:
         assert set(ours.vectors) == set(reference.vectors)
         for name in ours.vectors:
             np.testing.assert_allclose(ours[name], reference[name], rtol=1e-9, atol=1e-30)
+
+
+@pytest.mark.parametrize("card", [".end", "  .END", ".end of the deck", "\t.end\t; here"])
+def test_what_stands_behind_an_end_card_counts(sim: Simulator, card: str) -> None:
+    text = f"title\nv1 1 0 1\n{card}\nr1 1 0\n{card}\n+ 1k\n.control\nop\n{card}\nprint -1/i(v1)\n"
+    result = sim.run(Deck(text + ".endc\n.end\nr2 1 0 1k\n"), measures=["-1/i(v1)"])
+    assert result.measures["-1/i(v1)"] == pytest.approx(500)

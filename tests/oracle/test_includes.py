@@ -43,7 +43,7 @@ def tree(tmp_path):
     (tmp_path / "sub/stop.inc").write_text(".param who=6\n@ the end\n.param who=7\n")
     (tmp_path / "sub/plus.inc").write_text("* a comment\n+ who=8\n")
     (tmp_path / "sub/crlf.inc").write_bytes(b".param who=9\r\n")
-    (tmp_path / "sub/end.inc").write_text(".param who=10\n.end\n")
+    (tmp_path / "sub/end.inc").write_text(".param who=9\n.end\n.param who=10\n")
     (tmp_path / "input/library.inc").write_text(".param who=11\n")
     return tmp_path
 
@@ -63,6 +63,8 @@ CASES = {
     "continued in the included file": (".param x=1\n.include ../sub/plus.inc", 8),
     "carriage returns": (".include ../sub/crlf.inc", 9),
     "end in the included file": (".include ../sub/end.inc", 10),
+    "end in the deck": (".param who=1\n  .END of it\n.param who=12", 12),
+    "continued across an end": (".param x=1\n.end\n+ who=13", 13),
     "input folder": (".include library.inc", 11),
 }
 

@@ -59,6 +59,7 @@ WAYS_OUT = [
     "set f=( a {out} )\nwrite $f[2] v(1)",
     "foreach f {out}\nwrite $f v(1)\nend",
     "write $PWNED v(1)",
+    "write\n.end\n+ {out} v(1)",
     "wrnodev {out}",
     "run {out}",
     "set rawfile={out}\nwrite",

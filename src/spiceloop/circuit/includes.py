@@ -7,7 +7,9 @@ ngspice's rules, each verified by experiment (``tests/oracle/test_includes.py``)
 - a relative name is looked up in the working folder (the top deck's folder here, where a designer
   runs ngspice), then in the including file's folder, then in ``$NGSPICE_INPUT_DIR``;
 - ``~`` is the home folder;
-- a line that starts with ``@`` ends the file.
+- a line that starts with ``@`` ends the file;
+- ``.end`` ends nothing: it is a comment, in an included file and in the deck itself, and what
+  follows it is read (`ends_nothing`).
 
 ``$VAR`` and ``${VAR}`` are expanded too, which ngspice 39 leaves to the shell.
 """
@@ -27,6 +29,7 @@ from spiceloop.plain_files import file_status, is_file, read_plain
 __all__ = [
     "Line",
     "Source",
+    "ends_nothing",
     "expand",
     "file_token",
     "find_file",
@@ -46,6 +49,7 @@ _MAX_BYTES = 256 * 1024 * 1024
 _LINE_ENDS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 
 _INCLUDE = re.compile(r"\.inc[^ \t\n\v\f\r]*", re.IGNORECASE | re.ASCII)
+_END = re.compile(r"[ \t\v\f\r]*\.end(?:[ \t\n\v\f\r]|\Z)", re.IGNORECASE | re.ASCII)
 _COMMENT = re.compile(r";|//|(?<=[ \t,])\$")
 _CONTROL_COMMENT = re.compile(r";|//|(?<=[ \t])\$(?=[ \t])")
 
@@ -74,6 +78,11 @@ def strip_comment(text: str, *, control: bool = False) -> str:
     """Cut an end-of-line comment: ``;``, ``//``, and ``$`` after a blank or comma."""
     match = (_CONTROL_COMMENT if control else _COMMENT).search(text)
     return text[: match.start()] if match else text
+
+
+def ends_nothing(line: str) -> bool:
+    """Tell whether a line is a ``.end`` card, which ngspice turns into a comment."""
+    return bool(_END.match(line))
 
 
 def file_token(text: str) -> tuple[str, str]:

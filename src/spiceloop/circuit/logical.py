@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spiceloop.circuit.includes import BLANK, Line, Source, strip_comment
+from spiceloop.circuit.includes import BLANK, Line, Source, ends_nothing, strip_comment
 
 __all__ = ["LogicalLine", "join_lines"]
 
@@ -62,8 +62,8 @@ class _Open:
 def join_lines(lines: Sequence[Line]) -> tuple[LogicalLine, ...]:
     """Join continuation lines (``+``, or ``\\\\`` at a line's end); leave out title and comments.
 
-    ``*#`` lines stay: ngspice executes them as commands. The card ``.control`` itself counts as
-    outside its block, ``.endc`` too.
+    ``.end`` is a comment. ``*#`` lines stay: ngspice executes them as commands. The card
+    ``.control`` itself counts as outside its block, ``.endc`` too.
     """
     found: list[LogicalLine] = []
     pending: _Open | None = None
@@ -83,7 +83,7 @@ def join_lines(lines: Sequence[Line]) -> tuple[LogicalLine, ...]:
             # A comment to the joining of lines, a command (or, the $, close to one) afterwards.
             found.append(_Open(line.source, True, depth, [index], [bare]).close())
             continue
-        if index == 0 or bare[0] in "*$":
+        if index == 0 or bare[0] in "*$" or ends_nothing(bare):
             continue
         if pending:
             found.append(pending.close())

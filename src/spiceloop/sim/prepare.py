@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from spiceloop.circuit.includes import ends_nothing
+
 __all__ = ["MAIN", "Script", "prepare"]
 
 MAIN = "deck.cir"
@@ -71,20 +73,18 @@ def _card(line: str) -> str:
 
 
 def _split(lines: list[str]) -> tuple[list[str], list[str]]:
-    """Separate circuit lines (up to ``.end``) from the lines of all control blocks."""
+    """Separate circuit lines from the lines of all control blocks."""
     circuit, control = lines[:1], []
     inside = False
     for line in lines[1:]:
         word = _card(line)
-        if not inside and word == ".end":
-            break
         if word == ".control":
             inside = True
         elif word == ".endc":
             inside = False
         elif inside:
             control.append(line)
-        else:
+        elif not (word and ends_nothing(line)):
             circuit.append(line)
             continue
         circuit.append("*")  # keeps the line numbers in ngspice's messages right

@@ -13,10 +13,10 @@ def body(text: str, at_quit: tuple[str, ...] = (), at_end: tuple[str, ...] = ())
 
 
 def test_lines_keep_their_numbers() -> None:
-    text = "title\n.control\nop\n.endc\nr1 a 0 1\n.end\nignored\n"
+    text = "title\n.control\nop\n.endc\nr1 a 0 1\n.end\nr2 a 0 1\n"
     main = prepare(text, at_quit=(), at_end=()).files[MAIN].splitlines()
     assert main[:5] == ["title", "*", "*", "*", "r1 a 0 1"]
-    assert main[5:] == [".control", "op", ".endc", ".end"]
+    assert main[5:] == ["*", "r2 a 0 1", "", ".control", "op", ".endc", ".end"]
 
 
 def test_a_quit_at_the_top_ends_all_blocks() -> None:

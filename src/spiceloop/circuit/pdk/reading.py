@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from spiceloop.circuit.includes import ends_nothing
 from spiceloop.circuit.pdk.cards import Card, logical_lines, parse_card
 
 __all__ = ["Block", "Line", "ParsedDeck", "read_deck"]
@@ -118,15 +119,15 @@ class _Reader:
                 self.texts.append(joined.partition("=")[2])
             elif first != ".":
                 self.texts.append(joined)
-            elif not self._dot(start, stop, joined):
-                break
+            else:
+                self._dot(start, stop, joined)
         deck.texts, deck.commands = ("\n".join(t).lower() for t in (self.texts, self.commands))
         if len(self.open) > 1:
             deck.unseen = f"its .subckt {self.open[-1].name} has no .ends"
         return deck
 
     def _circuit(self) -> list[str]:
-        """Return the physical lines with those of ``.control`` blocks blanked out."""
+        """Return the physical lines with ``.control`` blocks and ``.end`` blanked out."""
         masked = list(self.deck.lines)
         control = False
         for number, line in enumerate(masked):
@@ -134,23 +135,22 @@ class _Reader:
             if start == ".control":
                 control = True
             if control:
-                masked[number] = ""
                 self.commands.append(line)
+            if control or (start[:1] == "." and ends_nothing(line)):
+                masked[number] = ""
             if start[:5] == ".endc":
                 control = False
         return masked
 
-    def _dot(self, start: int, stop: int, joined: str) -> bool:
-        """Sort a dot card in; False for the end of the deck."""
+    def _dot(self, start: int, stop: int, joined: str) -> None:
+        """Sort a dot card in."""
         deck, here = self.deck, self.open[-1]
         command = joined.split(None, 1)[0].lower()
-        if command == ".end":
-            return False
         if command == ".lib" and _is_library(joined, self.file_name):
             if here is not deck.top or self.conditions:
                 deck.unseen = "it names the library inside a .subckt or .if"
             deck.library.append((start, stop))
-            return True
+            return
         self.texts.append(joined)
         if command.startswith(".inc") or command == ".lib":
             deck.unseen = f"it includes another file ({joined.strip()})"
@@ -169,7 +169,6 @@ class _Reader:
         elif command in _CLOSES and here is not deck.top:
             here.stop = stop
             self.open.pop()
-        return True
 
     def _parameters(self, joined: str) -> None:
         block = self.open[-1]
