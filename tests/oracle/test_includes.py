@@ -1,5 +1,6 @@
 """Includes: our expansion against ngspice's own, on the same files."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 
 from spiceloop.circuit.netlist import Netlist
 from spiceloop.errors import DeckError
+from spiceloop.sim import make_simulator
 
 pytestmark = pytest.mark.ngspice
 
@@ -117,3 +119,16 @@ def test_a_users_library_is_found_from_anywhere(tree):
     assert (library.written, library.section) == ("lib/r.lib", "TT")
     assert library.path == (tree / "main/lib/r.lib").resolve()
     assert str(library.source).endswith("deck.sp:2")
+
+
+@pytest.mark.parametrize("card", [".lib 'lib/r.lib' tt", ".lib lib//r.lib tt // corner", ".inc up"])
+def test_a_folder_with_blanks_and_an_apostrophe_does_for_a_library(tmp_path, card):
+    folder = tmp_path / "it's a deck"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib/r.lib").write_text("* lib\n.lib tt\n.param who=21\n.endl\n.lib ff\n.endl\n")
+    (folder / "up").write_text('.lib "lib/r.lib" tt\n')
+    (folder / "deck.sp").write_text(f"title\n{card}\n{TAIL}")
+    assert run(folder / "deck.sp", folder) == 21
+    deck = Netlist.load(folder / "deck.sp").render({}, name="x")
+    with contextlib.closing(make_simulator()) as sim:
+        assert sim.run(deck).measures["@r1[resistance]"] == 21

@@ -154,6 +154,12 @@ CARDS_OUT = [
     ".control\n.endcx\n.lib 'pwn.lib' tt",
     ".control\n.lib 'pwn6.lib' tt\n.endc",
     ".lib 'pwn2.lib' tt",
+    # ngspice takes a library's name up to a blank or quote, and knows no comment in it.
+    ".lib 'pwn7 q' tt",
+    ".lib pwn7'q' tt",
+    ".lib sub//pwn.lib tt",
+    ".lib 'pwn8.lib' tt",
+    ".lib 'pwn9.lib' tt",
     ".LIB\t'pwn3.lib' tt",
     ".lib 'pwn4.lib' tt\n.tran 1u 10u\n.meas tran x max v(1)\n.control\nrun\n.endc",
     _MEASURE.replace("{body}", "set measoutfile={out}\nrun"),
@@ -276,6 +282,12 @@ def place(folder, body):
     model = _DIODE.format(kind="numd", out=out).partition(".model")[2].removesuffix(".op\n")
     (run / "pwn5.lib").write_text(f".lib tt\n.model{model}.endl\n")
     (run / "pwn6.lib").write_text(f".lib tt\nshell touch {out}\n.endl\n")
+    (run / "pwn7").write_text(f".lib q\n.control\nshell touch {out}\n.endc\n.endl\n")
+    (run / "pwn7 q").write_text(".lib tt\n.endl\n")
+    (run / "pwn8.lib").write_text(".lib tt\n.lib 'pwn7 q' tt\n.endl\n")
+    (run / "pwn9.lib").write_text(".lib tt\n.include pwn.inc;x\n.endl\n")
+    (run / "sub").mkdir(exist_ok=True)
+    (run / "sub/pwn.lib").write_text((run / "pwn.lib").read_text())
     (run / "pwn.raw").write_text(
         f"Title: x\nPlotname: x\nFlags: real\nNo. Variables: 1\nNo. Points: 1\n"
         f"Command: shell touch {out}\nVariables:\n\t0\tv(1)\tvoltage\nValues:\n 0\t1.0\n"

@@ -9,7 +9,9 @@ ngspice's rules, each verified by experiment (``tests/oracle/test_includes.py``)
 - ``~`` is the home folder;
 - a line that starts with ``@`` ends the file;
 - ``.end`` ends nothing: it is a comment, in an included file and in the deck itself, and what
-  follows it is read (`ends_nothing`).
+  follows it is read (`ends_nothing`);
+- a library's name in a ``.lib`` card ends at a blank or a quote, wherever that stands, and nothing
+  in it begins a comment (`library_words`).
 
 ``$VAR`` and ``${VAR}`` are expanded too, which ngspice 39 leaves to the shell.
 """
@@ -33,7 +35,9 @@ __all__ = [
     "expand",
     "file_token",
     "find_file",
+    "library_words",
     "named_file",
+    "named_library",
     "read_bytes",
     "status",
     "strip_comment",
@@ -96,8 +100,29 @@ def file_token(text: str) -> tuple[str, str]:
     return word.group(), text[word.end() :].strip(BLANK)
 
 
+def library_words(text: str) -> tuple[str, str]:
+    """Split what follows ``.lib`` into file and section as ngspice does, "" for what is not there.
+
+    Blanks and quotes separate, so that a name in quotes that holds a blank ends at it.
+    """
+    words = re.findall(r"[^ \t\n\v\f\r\"']+", text)
+    return (*words, "", "")[0], (*words, "", "")[1]
+
+
+def named_library(text: str) -> tuple[str, str]:
+    """Split what follows ``.lib`` into file and section as its writer meant it.
+
+    That is as ngspice does, but for blanks inside quotes: it would look for another file, and has
+    to be given another name.
+    """
+    if text.strip(BLANK)[:1] in {'"', "'"}:
+        name, rest = file_token(text)
+        return name, library_words(rest)[0]
+    return library_words(text)
+
+
 def named_file(text: str) -> tuple[str, str]:
-    """Split what follows ``.include`` or ``.lib`` into the file's name and the word after it.
+    """Split what follows ``.include`` into the file's name and the word after it.
 
     A bare ``$VAR/file`` would be a comment to ngspice; here it is a name, as with quotes.
     """

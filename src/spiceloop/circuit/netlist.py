@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from spiceloop.circuit.deck import Deck
 from spiceloop.circuit.design_space import did_you_mean
-from spiceloop.circuit.includes import Line, Source, expand, find_file, named_file
+from spiceloop.circuit.includes import Line, Source, expand, find_file, library_words, named_library
 from spiceloop.circuit.logical import LogicalLine, join_lines
 from spiceloop.circuit.measures import measure_names
 from spiceloop.circuit.params import assignments, used_names
@@ -116,7 +117,7 @@ class Netlist:
         found = []
         for card in self.cards:
             if not card.control and _LIB_CARD.match(card.text):
-                name, section = named_file(card.raw[4:])
+                name, section = named_library(card.raw[4:])
                 if section:
                     where, _ = find_file(name, self.home, card.source.file.parent)
                     found.append(Library(name, section, where, card.source))
@@ -218,16 +219,19 @@ class Netlist:
             )
 
     def _absolute(self, card: LogicalLine) -> str:
-        name, section = named_file(card.raw[4:])
-        if not section:
-            return card.text
+        name, section = named_library(card.raw[4:])
         path, _ = find_file(name, self.home, card.source.file.parent)
-        if path and re.search(r"[\x00-\x1f\x7f\"]", str(path)):
+        if not path or not section:
+            return card.text
+        if re.search(r"[\x00-\x1f\x7f\"]", str(path)):
             raise DeckError(
                 f"{card.source}: the library {str(path)!r} has a quote or a control character in "
                 "its path, which cannot be written into a deck; rename it"
             )
-        return f'.lib "{path}" {section}' if path else card.text
+        # ngspice takes a name up to a blank or an apostrophe, which the folder may well hold.
+        relative = os.path.relpath(path, self.home)
+        whole = library_words(str(path))[0] == str(path)
+        return f'.lib "{path if whole or library_words(relative)[1] else relative}" {section}'
 
 
 def _override(card: str, numbers: Mapping[str, str]) -> str:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from spiceloop.circuit import commands
 from spiceloop.circuit.command_words import bare, command_words, has_control_characters
-from spiceloop.circuit.includes import BLANK, Line, find_file, named_file
+from spiceloop.circuit.includes import BLANK, Line
 from spiceloop.circuit.logical import LogicalLine
-from spiceloop.circuit.trust_library import library_refusals
+from spiceloop.circuit.trust_library import libraries_read, library_refusals
 from spiceloop.circuit.trust_values import Values, inside, settings, special
 from spiceloop.errors import UntrustedDeckError
 
@@ -99,10 +99,8 @@ class _Deck:
         elif _OPTIONS.match(card.text):
             yield from settings(_after_word(card.text), command_words(_after_word(card.text)))
         elif _LIBRARY.match(card.text):
-            name, _ = named_file(_after_word(card.raw))
-            path, _ = find_file(name, top, card.source.file.parent) if name else (None, ())
-            if path:
-                yield from library_refusals(path, top)
+            files = libraries_read(_after_word(card.raw), top, card.source.file.parent)
+            yield from library_refusals(files, top)
 
     def _commands(self, card: LogicalLine) -> Iterator[str]:
         if has_control_characters(card.raw.rstrip("\r")):

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from spiceloop.circuit import commands
 from spiceloop.circuit.command_words import command_words
-from spiceloop.circuit.includes import file_token, find_file, read_bytes, status
+from spiceloop.circuit.includes import (
+    file_token,
+    find_file,
+    library_words,
+    named_file,
+    named_library,
+    read_bytes,
+    status,
+)
 from spiceloop.circuit.trust_values import settings
 from spiceloop.plain_files import is_file
 
-__all__ = ["library_refusals"]
+__all__ = ["libraries_read", "library_refusals"]
 
 _FOUND = re.compile(
     rb"^[ \t\v\f\r]*(?:(?P<command>\.control|\*#)"
@@ -27,13 +35,25 @@ _MODELS = {
 }
 
 
-def library_refusals(path: Path, top: Path) -> Iterator[str]:
-    """Say what a library file and those that it includes hold of commands. ``top``: the deck's.
+def libraries_read(text: str, top: Path, including: Path) -> list[Path]:
+    """Return every file that ngspice may read for a ``.lib`` card: ``text`` follows that word.
+
+    Which it is depends on where ngspice runs, and on what is written into the deck in the card's
+    place: the full path, which ngspice, too, takes up to a blank or a quote.
+    """
+    found = [find_file(name, top, including)[1] for name in _names(text)]
+    places = [place for some in found for place in some]
+    whole = [Path(library_words(str(place.resolve()))[0]) for place in places if is_file(place)]
+    return [p.resolve() for p in dict.fromkeys([*places, *whole]) if is_file(p)]
+
+
+def library_refusals(paths: Iterable[Path], top: Path) -> Iterator[str]:
+    """Say what library files and those that they include hold of commands. ``top``: the deck's.
 
     Raises `DeckError` for a file that cannot be read.
     """
     seen: set[Path] = set()
-    todo = [path]
+    todo = list(paths)
     while todo:
         file = todo.pop()
         if file in seen:
@@ -58,7 +78,7 @@ def _scan(
     for match in _FOUND.finditer(data):
         kind, text = match.lastgroup, match[match.lastgroup or 0].decode("utf-8", "replace")
         if kind == "name":
-            names.append(file_token(text)[0])
+            names += _names(text)
             continue
         number = data.count(b"\n", 0, match.start()) + 1
         if kind == "options":
@@ -67,7 +87,13 @@ def _scan(
             found += [(number, why) for why in settings(joined, command_words(joined))]
         else:
             found.append((number, f"holds {text}, which could run any command"))
-    return tuple(found), tuple(n for n in names if n)
+    return tuple(found), tuple(names)
+
+
+def _names(text: str) -> list[str]:
+    """Return each file's name that what follows ``.lib`` or ``.include`` can be read as."""
+    readings = (library_words, named_library, named_file, file_token)
+    return [name for name in dict.fromkeys(read(text)[0] for read in readings) if name]
 
 
 def _models(data: bytes) -> Iterator[tuple[int, str]]:
