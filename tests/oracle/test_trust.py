@@ -60,6 +60,7 @@ WAYS_OUT = [
     "foreach f {out}\nwrite $f v(1)\nend",
     "write $PWNED v(1)",
     "write\n.end\n+ {out} v(1)",
+    "write\n\\\\\n{out} v(1)",
     "wrnodev {out}",
     "run {out}",
     "set rawfile={out}\nwrite",

@@ -72,7 +72,7 @@ def join_lines(lines: Sequence[Line]) -> tuple[LogicalLine, ...]:
         bare = line.text.strip(BLANK)
         if not bare or line.slot:
             continue
-        if (carried or bare.startswith("+")) and pending:
+        if (carried or bare.startswith("+") or bare == "\\\\") and pending:
             carried = bare.endswith("\\\\")
             pending.raw.append(bare.removesuffix("\\\\").removeprefix("+").strip(BLANK))
             pending.rows.append(index)

@@ -54,6 +54,8 @@ def logical_lines(lines: Sequence[str], start: int = 0) -> Iterator[tuple[int, i
         continues = carried
         if carried := line.rstrip().endswith("\\\\"):
             line = line.rstrip()[:-2]
+            if not line.strip():
+                continue
         if first >= 0 and (continues or line.startswith("+")):
             text = f"{text} {line.removeprefix('+')}"
             stop = number + 1
