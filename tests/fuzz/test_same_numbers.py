@@ -30,7 +30,7 @@ PRINTED = re.compile(
 # Numbers of ngspice's own. Not compared is what a deck prints twice, as only the last is read.
 OWN = re.compile(r"temp|tnom|rows|seconds|available|size|pages|bytes|stack|time|total", re.I)
 LIBRARY = re.compile(r"(?im)^\.lib\s.*sky130\.lib\.spice\S*\s+(\w+).*$")
-TIME_LIMIT = 20.0  # seconds; a loop may have lost its end
+TIME_LIMIT = 3.0  # seconds; a loop may have lost its end
 INIT = "set ngbehavior=hsa\nset ng_nomodcheck\nset num_threads=1\n"
 
 
@@ -43,15 +43,18 @@ def blocks(quick, slow):
 def printed(text, folder, init=""):
     (folder / ".spiceinit").write_text(init)
     (folder / "alone.cir").write_text(text)
-    done = subprocess.run(
-        ["ngspice", "-b", "alone.cir"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        stdin=subprocess.DEVNULL,
-        timeout=TIME_LIMIT,
-    )
+    try:
+        done = subprocess.run(
+            ["ngspice", "-b", "alone.cir"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=TIME_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        return {}
     found = {}
     for name, value in PRINTED.findall(done.stdout):
         if not OWN.search(name):
