@@ -1,8 +1,9 @@
 """SPICE and human numbers in, engineering notation out. SI floats in between.
 
 SPICE's suffixes ignore case: ``m`` and ``M`` are both milli, and mega is ``meg``. Writing ``1M``
-for a megohm is the classic mistake, so a capital ``M`` is refused with a hint. So is ``a``: ngspice
-39 takes it for a unit, later versions for atto.
+for a megohm is the classic mistake, so a capital ``M`` is refused with a hint. So are ``a``, which
+ngspice 39 takes for a unit and later versions for atto, and what is a unit to people and a suffix
+to SPICE: ``1 F``, ``300 K``, ``2 min``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from spiceloop.errors import UnitError
 if TYPE_CHECKING:
     from quantiphy import Quantity
 
-__all__ = ["PLAIN_UNITS", "format_si", "parse_spice"]
+__all__ = ["PLAIN_UNITS", "format_si", "parse_duration", "parse_spice"]
 
 # Longer suffixes first: meg and mil begin with m.
 _SCALE = {
@@ -40,6 +41,10 @@ _NUMBER = re.compile(
     rf"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     rf"\s*([{_LETTER}]*)(?:/[{_LETTER}√()]+)*\s*\Z"
 )
+# Written with a blank, as a unit is, and a suffix to SPICE.
+_UNITS_ALONE = {"F": "femto", "K": "kilo"}
+_SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"\s*(\d+\.?\d*(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*")
 _LONGEST = 400  # characters; the search takes their square
 _POWER = re.compile(r"([A-Za-zΩ]+)(\^[23]|[²³])(.*)\Z")
 # A unit that has its prefix already, as a problem file may declare it: 0.5 µm is not 500 mµm.
@@ -53,7 +58,8 @@ def parse_spice(text: str | float) -> float:
 
     Letters after the suffix are a unit and ignored. The result is the float nearest to the decimal
     text. Raises `UnitError` for what is no finite number, for a capital ``M`` that is not ``Meg``
-    or ``Mil`` (``1M``, ``1MHz``: SPICE would read milli), and for the suffix ``a``.
+    or ``Mil`` (``1M``, ``1MHz``: SPICE would read milli), for the suffix ``a``, and for ``1 F``,
+    ``300 K`` and ``2min``.
     """
     if isinstance(text, int | float):
         return float(text)
@@ -76,6 +82,12 @@ def parse_spice(text: str | float) -> float:
             if "e" not in mantissa.lower()
             else f"{text!r} is ambiguous: leave out {tail!r}"
         )
+    meant = _UNITS_ALONE.get(tail) if match.start(2) > match.end(1) else None
+    if meant or lower.startswith("min"):
+        raise UnitError(
+            f"{text!r} is ambiguous: SPICE reads {tail} as {meant or 'milli'}; write {mantissa} "
+            f"for a plain number or {mantissa}{tail[0].lower()} for {meant or 'milli'}"
+        )
     scale = next((s for suffix, s in _SCALE.items() if lower.startswith(suffix)), "1")
     try:
         value = float(decimal.Decimal(mantissa) * decimal.Decimal(scale))
@@ -84,6 +96,18 @@ def parse_spice(text: str | float) -> float:
     if not math.isfinite(value):
         raise UnitError(f"{text!r} is too large for a number")
     return value
+
+
+def parse_duration(text: str) -> tuple[float, bool]:
+    """Read a time, ``90``, ``60s``, ``2 min``, ``1h``: seconds, and whether a unit was given.
+
+    Raises `UnitError` for anything else.
+    """
+    match = _DURATION.fullmatch(text) if len(text) <= _LONGEST else None
+    factor = _SECONDS.get(match[2].lower()) if match else None
+    if not match or factor is None:
+        raise UnitError(f"cannot read {text[:40]!r} as a time; expected e.g. 60s, 2min or 1h")
+    return float(match[1]) * factor, bool(match[2])
 
 
 def format_si(value: float, unit: str = "", digits: int = 4) -> str:

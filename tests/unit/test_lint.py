@@ -256,7 +256,16 @@ def test_a_comma_that_hangs_ngspice_is_warned_of(tmp_path):
     assert "rc.spice:2: c1=1n, — at a comma" in found[0]
 
 
-def test_temp_is_pointed_to_temperature(tmp_path):
-    assert check(tmp_path, problem=PROBLEM.replace("temperature:", "temp:")) == [
-        "error: conditions.temp: no .param 'temp' in rc.spice (did you mean 'temperature'?)"
+@pytest.mark.parametrize("name", ["temp", "Temperature", "TEMP"])
+def test_temp_is_pointed_to_temperature(tmp_path, name):
+    assert check(tmp_path, problem=PROBLEM.replace("temperature:", f"{name}:")) == [
+        f"error: conditions.{name}: no .param {name!r} in rc.spice (did you mean 'temperature'?)"
     ]
+
+
+@pytest.mark.parametrize("command", ["set temp=50", "OPTION reltol=1e-4 TEMP = 50"])
+def test_a_deck_that_sets_its_own_temperature_is_warned_of(tmp_path, command):
+    deck = DECK.replace(".end\n", f".control\n{command}\necho set temp=9\nrun\n.endc\n.end\n")
+    (found,) = check(tmp_path, deck)
+    assert f"{command}: sets the temperature anew, so the condition temperature of" in found
+    assert check(tmp_path, deck, PROBLEM.replace(", temperature: 85", "")) == []

@@ -1,7 +1,7 @@
 import pytest
 
 from spiceloop.errors import UnitError
-from spiceloop.units import format_si, parse_spice
+from spiceloop.units import format_si, parse_duration, parse_spice
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,45 @@ def test_refuses(text):
 def test_atto_is_ambiguous_between_versions():
     with pytest.raises(UnitError, match="ngspice 39 ignores the a, later versions read atto"):
         parse_spice("3a")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1 F", "SPICE reads F as femto; write 1 for a plain number or 1f for femto"),
+        ("300 K", "SPICE reads K as kilo; write 300 for a plain number or 300k for kilo"),
+        ("2min", "SPICE reads min as milli; write 2 for a plain number or 2m for milli"),
+        ("2 minutes", "SPICE reads minutes as milli"),
+    ],
+)
+def test_a_unit_that_is_a_suffix_is_refused(text, said):
+    with pytest.raises(UnitError) as caught:
+        parse_spice(text)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("10K", 1e4), ("1F", 1e-15), ("2 kohm", 2e3), ("1 fF", 1e-15), ("5 m", 5e-3)],
+)
+def test_a_suffix_where_spice_has_it_is_one(text, value):
+    assert parse_spice(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", (90.0, False)), ("20 s", (20.0, True)), ("2min", (120.0, True)),
+     ("1.5 h", (5400.0, True)), ("500 ms", (0.5, True)), ("1e3", (1000.0, False)),
+     (" 2 MIN ", (120.0, True))],
+)  # fmt: skip
+def test_durations(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2 m", "1 day", "-3s", "1 2", "s", "nan", "2 minutes"])
+def test_what_is_no_duration(text):
+    with pytest.raises(UnitError, match=r"as a time; expected e\.g\. 60s, 2min or 1h"):
+        parse_duration(text)
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,14 @@ class Variable:
 
     def __post_init__(self) -> None:
         if not self.lower < self.upper:
+            hint = (
+                "write it into the deck, or widen them"
+                if self.lower == self.upper
+                else "swap them?"
+            )
             raise DesignError(
                 f"{self.name}: minimum {self._show(self.lower)} is not below "
-                f"maximum {self._show(self.upper)}; swap them?"
+                f"maximum {self._show(self.upper)}; {hint}"
             )
         if not np.isfinite(self.upper - self.lower):
             raise DesignError(

@@ -21,7 +21,9 @@ from spiceloop.circuit.includes import (
 from spiceloop.circuit.trust_values import settings
 from spiceloop.plain_files import is_file
 
-__all__ = ["libraries_read", "library_refusals"]
+__all__ = ["libraries_read", "library_files", "library_refusals"]
+
+Findings = tuple[tuple[int, str], ...]  # line numbers, and what stands there
 
 _FOUND = re.compile(
     rb"^[ \t\v\f\r]*(?:(?P<command>\.control|\*#)"
@@ -52,6 +54,17 @@ def library_refusals(paths: Iterable[Path], top: Path) -> Iterator[str]:
 
     Raises `DeckError` for a file that cannot be read.
     """
+    for file, found in _scanned(paths, top):
+        for number, what in found:
+            yield f"the library {file}:{number} {what}"
+
+
+def library_files(path: Path, top: Path) -> list[Path]:
+    """Return a library's file and all that it may include. Raises `DeckError`, as above."""
+    return [file for file, _ in _scanned([path], top)]
+
+
+def _scanned(paths: Iterable[Path], top: Path) -> Iterator[tuple[Path, Findings]]:
     seen: set[Path] = set()
     todo = list(paths)
     while todo:
@@ -61,8 +74,7 @@ def library_refusals(paths: Iterable[Path], top: Path) -> Iterator[str]:
         seen.add(file)
         state = status(file)
         found, names = _scan(file, state.st_mtime_ns, state.st_size)
-        for number, what in found:
-            yield f"the library {file}:{number} {what}"
+        yield file, found
         for name in names:
             # Which of several ngspice takes depends on where it runs, so all are looked through.
             _, places = find_file(name, top, file.parent)
@@ -70,9 +82,7 @@ def library_refusals(paths: Iterable[Path], top: Path) -> Iterator[str]:
 
 
 @lru_cache(maxsize=4096)
-def _scan(
-    file: Path, _mtime: int, _size: int
-) -> tuple[tuple[tuple[int, str], ...], tuple[str, ...]]:
+def _scan(file: Path, _mtime: int, _size: int) -> tuple[Findings, tuple[str, ...]]:
     data = read_bytes(file)
     found, names = list(_models(data)), []
     for match in _FOUND.finditer(data):

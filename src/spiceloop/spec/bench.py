@@ -6,16 +6,21 @@ Python functions, and where each metric comes from.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spiceloop.circuit.deck import Deck
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.netlist import TEMPERATURE, Netlist
+from spiceloop.circuit.pdk.registry import find_process
+from spiceloop.circuit.trust_library import library_files
 from spiceloop.errors import ProblemError
 from spiceloop.spec.corners import PROCESS, Corner
 from spiceloop.spec.functions import MeasureFunction, load_function
+from spiceloop.spec.imports import imported_beside
 from spiceloop.spec.names import Mistake, find_routes, measure_key, unknown_parameters
 from spiceloop.spec.problem import PdkChoice, Problem
 
@@ -188,17 +193,28 @@ class Bench:
             return self.pdks.get(corner.process)
         return _pdk(self.problem.pdk, corner.process)  # a corner that is none of the problem's
 
-    def sources(self) -> dict[str, str]:
-        """Return the text of every file that the metrics depend on, by ``file NAME``."""
-        texts = {}
+    def sources(self) -> dict[str, bytes]:
+        """Return the content of every file that the metrics depend on, by ``file NAME``."""
+        found: dict[str, bytes] = {}
         for name, netlist in self.netlists.items():
-            texts[f"file {self.problem.testbenches[name].deck.name} of testbench {name}"] = (
-                "\n".join(line.text for line in netlist.lines)
-            )
+            deck = f"file {self.problem.testbenches[name].deck.name} of testbench {name}"
+            found[deck] = "\n".join(line.text for line in netlist.lines).encode()
+            for library in netlist.libraries:
+                # A process's own library is not read by its testbenches, and large.
+                if library.path and not find_process(library.written):
+                    for file in library_files(library.path, netlist.home):
+                        self._add(found, file)
             for function in self.functions[name]:
                 if function.file is not None:
-                    texts[f"file {function.file.name}"] = function.file.read_text()
-        return texts
+                    for file in (function.file, *imported_beside(function.file)):
+                        self._add(found, file)
+        return found
+
+    def _add(self, found: dict[str, bytes], file: Path) -> None:
+        """Add a file under its name, or under its path where another has that name."""
+        content, key = file.read_bytes(), f"file {file.name}"
+        if found.setdefault(key, content) != content:
+            found[f"file {os.path.relpath(file, self.problem.folder)}"] = content
 
 
 def _written(netlist: Netlist, name: str, values: Mapping[str, float], corner: Corner) -> Deck:

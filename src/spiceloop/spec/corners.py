@@ -44,6 +44,7 @@ __all__ = [
 
 PROCESS = "corner"  # the condition that names sections of the PDK's library
 _NAME = re.compile(r"[A-Za-z0-9_.+=/-]+")
+_COLDEST, _HOTTEST = -273.15, 1000.0  # °C
 _MOST = 1000  # more are a mistake in the file rather than a wish
 
 
@@ -207,6 +208,9 @@ def _wrong(
                 parse_spice(text)
             except UnitError as error:
                 yield f"{where}: {error}"
+        for value in values if name == TEMPERATURE else ():
+            if isinstance(value, float) and not _COLDEST < value < _HOTTEST:
+                yield f"{where}: {value:g} °C is no temperature; expected degrees Celsius"
     elif texts and len(texts) < len(list(values)):
         yield f"{where}: expected names of process corners only, or numbers only"
     elif texts and pdk_corner is None:
@@ -263,11 +267,22 @@ def make_corners(
             found.append(corner)
         elif "name" in values and twin is found[0]:
             found[0] = corner  # the list itself names the typical corner
-    names = [c.name for c in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"corners: two corners are called {name!r}")
+    _tell_apart(found)
     return tuple(found)
+
+
+def _tell_apart(corners: Sequence[Corner]) -> None:
+    """Raise ValueError for two corners of one name, by case and in a file's name too."""
+    seen: dict[str, str] = {}
+    for name, key in ((c.name, c.file_name.lower()) for c in corners):
+        other = seen.get(key)
+        if other == name:
+            raise ValueError(f"corners: two corners are called {name!r}")
+        if other is not None:
+            raise ValueError(
+                f"corners: {other!r} and {name!r} are the same as names of files; rename one"
+            )
+        seen[key] = name
 
 
 def _name(values: Mapping[str, float | str], varying: Sequence[str]) -> str:

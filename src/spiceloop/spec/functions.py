@@ -6,18 +6,21 @@ as usual. Each file is imported once in a process.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
+import reprlib
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import FailureKind, ProblemError, SimulationError
@@ -52,18 +55,26 @@ class MeasureFunction:
                 FailureKind.MEASURE_FUNCTION,
                 f"{self.spec} returned {type(found).__name__}; expected a dict of named numbers",
             )
-        numbers = {}
-        for name, value in found.items():
-            try:
-                numbers[str(name)] = float(value)
-            except (TypeError, ValueError):
-                kind = type(value).__name__
-                detail = f"{value!r}" if isinstance(value, str | Real) else kind
-                raise SimulationError(
-                    FailureKind.MEASURE_FUNCTION,
-                    f"{self.spec} returned {name!r} = {detail}; expected one real number",
-                ) from None
-        return numbers
+        return {str(name): self._number(name, value) for name, value in found.items()}
+
+    def _number(self, name: object, value: Any) -> float:
+        # float() takes the real part of NumPy's complex numbers, and reads text.
+        wrong = isinstance(value, bool | np.bool_ | str | bytes) or np.iscomplexobj(value)
+        if not wrong:
+            with contextlib.suppress(Exception):  # __float__ is anybody's code
+                return float(value)
+        raise SimulationError(
+            FailureKind.MEASURE_FUNCTION,
+            f"{self.spec} returned {name!r} = {_shown(value)}; expected one real number"
+            + (", such as abs() of it" if np.iscomplexobj(value) else ""),
+        )
+
+
+def _shown(value: object) -> str:
+    kind = type(value).__name__
+    if not isinstance(value, str | bool | np.bool_):
+        return kind
+    return reprlib.repr(value)
 
 
 def load_function(spec: str, folder: Path) -> tuple[Callable[..., Any], Path | None]:

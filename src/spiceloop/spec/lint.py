@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spiceloop.circuit.design_space import did_you_mean
-from spiceloop.circuit.netlist import Library, Netlist
+from spiceloop.circuit.netlist import TEMPERATURE, Library, Netlist
 from spiceloop.circuit.params import FUNCTIONS, assignments
 from spiceloop.circuit.pdk.registry import find_process, get_process
 from spiceloop.circuit.suffixes import suspicious_numbers
@@ -23,6 +23,7 @@ __all__ = ["Finding", "lint"]
 _SECTION = re.compile(
     rb"^[ \t]*\.lib[ \t]+[\"']?([^\s\"']+)[\"']?[ \t]*(?:[;$*].*)?\r?$", re.M | re.I
 )
+_SETS_TEMPERATURE = re.compile(r"(?:set|setcs|options?)\b.*\btemp\s*=", re.I)
 _BARE = re.compile(r"[^{'\"\s][^{'\"]*\s")
 
 
@@ -59,6 +60,7 @@ def lint(problem: Problem, trust: bool = False) -> list[Finding]:
     found += _commas(netlists)
     found += _bare(netlists)
     found += _numbers(netlists)
+    found += _temperature(problem, netlists)
     found += _libraries(problem, netlists)
     found += _start(problem)
     if not any(f.severity == "error" for f in found):
@@ -137,6 +139,20 @@ def _numbers(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
         for card in netlist.cards:
             for message in suspicious_numbers(card):
                 yield Finding("warning", message, str(card.source))
+
+
+def _temperature(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    for name, netlist in netlists.items():
+        if TEMPERATURE not in {*problem.conditions, *problem.testbenches[name].conditions}:
+            continue
+        for card in netlist.cards:
+            if card.control and _SETS_TEMPERATURE.match(card.text):
+                yield Finding(
+                    "warning",
+                    f"{card.text}: sets the temperature anew, so the condition {TEMPERATURE} of "
+                    "the problem has no effect from here on; remove it",
+                    str(card.source),
+                )
 
 
 def _libraries(problem: Problem, netlists: Mapping[str, Netlist]) -> Iterator[Finding]:

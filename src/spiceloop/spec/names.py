@@ -41,7 +41,7 @@ def unknown_parameters(problem: Problem, netlists: Mapping[str, Netlist]) -> Ite
     for where, name in wanted:
         if name.lower() not in known:
             meant = did_you_mean(name, known.values())
-            if name.lower() == "temp" and not where.startswith("parameters."):
+            if name.lower() in ("temp", TEMPERATURE) and not where.startswith("parameters."):
                 meant = f" (did you mean {TEMPERATURE!r}?)"
             yield where, f"no .param {name!r} in {decks}{meant}"
 

@@ -7,7 +7,7 @@ the parameters, its measures are the metrics.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -29,7 +29,7 @@ from spiceloop.errors import DesignError, ProblemError
 from spiceloop.numbers import Number
 from spiceloop.opt.base import Constraint, Goal, Scale, Task
 from spiceloop.spec.corners import Condition, Corner, Value, make_corners, mistakes_in
-from spiceloop.units import PLAIN_UNITS
+from spiceloop.units import PLAIN_UNITS, parse_duration
 
 __all__ = ["Metric", "Parameter", "PdkChoice", "Problem", "Testbench"]
 
@@ -59,6 +59,13 @@ class Parameter(_Model):
     description: str = ""
     tied_to: Name | None = None
     ratio: Number = 1.0
+
+    @field_validator("ratio", mode="before")
+    @classmethod
+    def _factor(cls, value: object) -> object:
+        if isinstance(value, str) and "%" in value:
+            raise ValueError(f"expected a factor, such as 0.5 for 50 %, got {value!r}")
+        return value
 
     @model_validator(mode="after")
     def _one_kind(self) -> Parameter:
@@ -160,6 +167,11 @@ class Testbench(_Model):
     conditions: dict[Name, Value] = Field(default_factory=dict)
     timeout: Number = Field(60.0, gt=0, le=1e6)  # seconds
 
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        return parse_duration(value)[0] if isinstance(value, str) else value
+
     @field_validator("functions")
     @classmethod
     def _named(cls, functions: tuple[str, ...]) -> tuple[str, ...]:
@@ -258,8 +270,7 @@ class Problem(_Model):
             {n: t.conditions for n, t in self.testbenches.items()},
             self._pdk_corner,
         )
-        clash = sorted(set(self.parameters) & set(self.conditions))
-        mistakes += [f"conditions.{n}: also a parameter; it can be only one" for n in clash]
+        mistakes += self._same_names()
         if not free:
             mistakes.append("parameters: every parameter is tied; at least one must be free")
         if not any(m.goal for m in self.metrics.values()):
@@ -268,6 +279,18 @@ class Problem(_Model):
             raise ValueError("\n".join(mistakes))
         _ = self.corners
         return self
+
+    def _same_names(self) -> Iterator[str]:
+        """Yield parameters and conditions that are one ``.param`` to ngspice: it ignores case."""
+        seen: dict[str, str] = {}
+        places = [("parameters", n) for n in self.parameters]
+        places += [("conditions", n) for n in self.conditions]
+        for where, name in places:
+            other = seen.setdefault(name.lower(), f"{where}.{name}")
+            if other == f"parameters.{name}" and where == "conditions":
+                yield f"conditions.{name}: also a parameter; it can be only one"
+            elif other != f"{where}.{name}":
+                yield f"{where}.{name}: the same .param as {other}, for SPICE ignores case"
 
     @property
     def _pdk_corner(self) -> str | None:

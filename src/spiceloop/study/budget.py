@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from spiceloop.errors import InputError
+from spiceloop.errors import InputError, UnitError
 from spiceloop.opt.base import Budget
+from spiceloop.units import parse_duration
 
 __all__ = ["BudgetLike", "initial_trials", "parse_budget", "written"]
 
 BudgetLike: TypeAlias = Budget | int | str | Iterable[int | str]
 
-_SECONDS = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
-_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 _LONGEST = 1e9  # seconds
 _INITIAL = 10
 
@@ -31,11 +29,11 @@ def parse_budget(given: BudgetLike) -> Budget:
     trials: int | None = None
     seconds: float | None = None
     for part in parts:
-        number, unit = _read(part)
-        if unit:
+        number, is_time = _read(part)
+        if is_time:
             if seconds is not None:
                 raise InputError(f"--budget {part}: there is a time already; expected one")
-            seconds = number * _SECONDS[unit]
+            seconds = number
         else:
             if trials is not None:
                 raise InputError(
@@ -47,17 +45,17 @@ def parse_budget(given: BudgetLike) -> Budget:
     return Budget(trials, seconds)
 
 
-def _read(part: int | str) -> tuple[float, str]:
-    match = _TEXT.fullmatch(str(part).strip())
-    unit = match[2].lower() if match else ""
-    number = float(match[1]) if match else math.nan
-    whole = bool(unit) or number == int(number or 0) if match else False
-    if not whole or (unit and unit not in _SECONDS) or not 0 < number < _LONGEST:
+def _read(part: int | str) -> tuple[float, bool]:
+    try:
+        number, is_time = parse_duration(str(part))
+    except UnitError:
+        number, is_time = math.nan, False
+    if not 0 < number < _LONGEST or (number != int(number) and not is_time):
         raise InputError(
             f"--budget {part}: expected a number of simulations, 1 or more, such as 35, "
             "or a time such as 60s, 2min or 1h"
         )
-    return number, unit
+    return number, is_time
 
 
 def written(budget: Budget) -> list[str]:

@@ -26,15 +26,15 @@ _SHOWN = 8  # differences named in one message
 def fingerprint(bench: Bench) -> dict[str, str]:
     """Return part → value as JSON, or its hash for a text: ``parameters.w1.maximum`` → ``4e-06``.
 
-    A testbench's deck counts with everything it includes, and Python files by content, so where
-    the folder lies does not matter.
+    A testbench's deck counts with everything it includes, libraries of the user's own and Python
+    files with what they import beside them; by content, so where the folder lies does not matter.
     """
     problem = bench.problem
     parts = dict(_flat(_relevant(problem)))
     parts["order of parameters"] = json.dumps(list(problem.parameters))
     parts["order of metrics"] = json.dumps(list(problem.metrics))
-    for name, text in bench.sources().items():
-        parts[name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    for name, content in bench.sources().items():
+        parts[name] = hashlib.sha256(content).hexdigest()[:16]
     return parts
 
 

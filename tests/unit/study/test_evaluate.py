@@ -129,6 +129,14 @@ def test_a_python_function_gives_metrics(folder):
         assert evaluator.evaluate(START).metrics["f3db"] == 6.0
 
 
+@pytest.mark.parametrize("value", ["6", "np.float32(6)", "np.int8(6)", "np.array(6.0)"])
+def test_a_real_number_of_any_kind_is_a_metric(folder, value):
+    body = f"import numpy as np\ndef f(waves):\n    return {{'bandwidth': {value}}}\n"
+    bench = _with_function(folder, body)
+    with Evaluator(bench.problem, bench=bench, engine=_WithWaves()) as evaluator:
+        assert evaluator.evaluate(START).metrics["f3db"] == 6.0
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -139,6 +147,18 @@ def test_a_python_function_gives_metrics(folder):
         ("def f(waves):\n    return 3\n", "returned int; expected a dict"),
         ("def f(waves):\n    return {'bandwidth': 'much'}\n", "'bandwidth' = 'much'"),
         ("def f(waves):\n    return {'bandwidth': [1.0, 2.0]}\n", "'bandwidth' = list"),
+        ("def f(waves):\n    return {'bandwidth': '3'}\n", "'bandwidth' = '3'"),
+        ("def f(waves):\n    return {'bandwidth': True}\n", "'bandwidth' = True"),
+        ("def f(waves):\n    return {'bandwidth': 10**5000}\n", "'bandwidth' = int; expected one"),
+        (
+            "import numpy as np\ndef f(waves):\n    return {'bandwidth': np.exp(2j)}\n",
+            r"'bandwidth' = complex128; expected one real number, such as abs\(\) of it",
+        ),
+        (
+            "class Odd:\n    def __float__(self):\n        raise RuntimeError\n"
+            "def f(waves):\n    return {'bandwidth': Odd()}\n",
+            "'bandwidth' = Odd; expected one real number",
+        ),
         ("import sys\ndef f(waves):\n    sys.exit(1)\n", "SystemExit"),
         ("def f(waves):\n    return {'bandwidth': waves['nix'][0]}\n", r"nix.*mine\.py:2"),
     ],
