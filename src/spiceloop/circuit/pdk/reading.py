@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from spiceloop.circuit.includes import ends_nothing
+from spiceloop.circuit.includes import ends_nothing, named_library
 from spiceloop.circuit.pdk.cards import Card, logical_lines, parse_card
 
 __all__ = ["Block", "Line", "ParsedDeck", "read_deck"]
@@ -88,11 +88,8 @@ class ParsedDeck:
 
 
 def _is_library(text: str, file_name: str) -> bool:
-    words = text.split()
-    if len(words) < 3 or words[0].lower() != ".lib":
-        return False
-    path = " ".join(words[1:-1]).strip("\"'")
-    return re.split(r"[/\\]", path)[-1].lower() == file_name
+    path, section = named_library(text.split(None, 1)[-1])
+    return bool(section) and re.split(r"[/\\]", path)[-1].lower() == file_name
 
 
 class _Reader:
