@@ -124,7 +124,10 @@ class _Reader:
         return deck
 
     def _circuit(self) -> list[str]:
-        """Return the physical lines with ``.control`` blocks and ``.end`` blanked out."""
+        """Return the physical lines with ``.control`` blocks and ``.end`` blanked out.
+
+        ``.endc`` stays: a ``+`` behind it does not continue the card before the block.
+        """
         masked = list(self.deck.lines)
         control = False
         for number, line in enumerate(masked):
@@ -133,10 +136,10 @@ class _Reader:
                 control = True
             if control:
                 self.commands.append(line)
-            if control or (start[:1] == "." and ends_nothing(line)):
-                masked[number] = ""
             if start[:5] == ".endc":
                 control = False
+            elif control or (start[:1] == "." and ends_nothing(line)):
+                masked[number] = ""
         return masked
 
     def _dot(self, start: int, stop: int, joined: str) -> None:
