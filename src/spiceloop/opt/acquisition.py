@@ -30,10 +30,11 @@ __all__ = ["LogEhvi", "log_h", "log_probability_between", "normal_density", "thi
 _LOG_ZERO = -1e30
 # Largest front, by number of objectives, that is cut into boxes as it is: up to n^(k/2) of them;
 # where they are so many, a larger front takes seconds. Real fronts often need far fewer, and then
-# a larger one is cut: what a thinned front hides is never found.
-_LARGEST_FRONT = {1: 10_000, 2: 200, 3: 75, 4: 35, 5: 22, 6: 12, 7: 8}
-_LARGEST_FRONT_BEYOND = 8
-_FEW_BOXES, _LARGER = 250, 2.7
+# a larger one is cut: what a thinned front hides is never found. With six objectives and more even
+# few boxes take long to find.
+_LARGEST_FRONT = {1: 10_000, 2: 200, 3: 75, 4: 35, 5: 22, 6: 10, 7: 5, 8: 4}
+_LARGEST_FRONT_BEYOND = 3
+_FEW_BOXES, _LARGER, _LARGER_UP_TO = 250, 2.7, 5
 
 
 class LogEhvi:
@@ -122,7 +123,7 @@ def _boxes(front: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     most = _LARGEST_FRONT.get(k, _LARGEST_FRONT_BEYOND)
     thin = thin_front(front, most)
     lower, upper = _cut(thin, reference)
-    if len(thin) < len(front) and len(lower) <= _FEW_BOXES:
+    if len(thin) < len(front) and len(lower) <= _FEW_BOXES and k <= _LARGER_UP_TO:
         lower, upper = _cut(thin_front(front, int(_LARGER * most)), reference)
     return lower, upper
 
