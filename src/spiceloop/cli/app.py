@@ -23,6 +23,7 @@ from spiceloop.cli.report import report
 from spiceloop.cli.resume import resume
 from spiceloop.cli.simulate import simulate
 from spiceloop.cli.size import size
+from spiceloop.cli.streams import prepare
 from spiceloop.cli.yields import yield_
 
 __all__ = ["app", "main"]
@@ -75,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get("SPICELOOP_DEBUG", "") not in ("", "0") or "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    prepare()
     command = typer.main.get_command(app)
     return guarded(
         lambda: command.main(arguments, prog_name="spiceloop", standalone_mode=False),
