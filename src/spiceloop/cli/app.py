@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from spiceloop.cli.arguments import require_text
 from spiceloop.cli.boundary import guarded
 from spiceloop.cli.check import check
 from spiceloop.cli.codesign import app as codesign_app
@@ -78,8 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = [a for a in arguments if a != "--debug"]
     prepare()
     command = typer.main.get_command(app)
+
+    def run() -> object:
+        require_text(arguments)
+        return command.main(arguments, prog_name="spiceloop", standalone_mode=False)
+
     return guarded(
-        lambda: command.main(arguments, prog_name="spiceloop", standalone_mode=False),
+        run,
         json="--json" in arguments,
         debug=debug,
     )

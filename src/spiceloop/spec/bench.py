@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import decode_source
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spiceloop.circuit.deck import Deck
@@ -197,8 +199,17 @@ class Bench:
             )
             for function in self.functions[name]:
                 if function.file is not None:
-                    texts[f"file {function.file.name}"] = function.file.read_text()
+                    texts[f"file {function.file.name}"] = _text(function.file)
         return texts
+
+
+def _text(file: Path) -> str:
+    """Return a function's source in the encoding that it declares itself (PEP 263)."""
+    content = file.read_bytes()
+    try:
+        return decode_source(content)
+    except (SyntaxError, UnicodeDecodeError):  # a compiled module
+        return content.decode("latin-1")
 
 
 def _written(netlist: Netlist, name: str, values: Mapping[str, float], corner: Corner) -> Deck:
