@@ -31,7 +31,7 @@ from spiceloop.study.crew import Crew, LocalCrew
 from spiceloop.study.events import OnEvent
 from spiceloop.study.export import sized_netlists, trials_frame, write_netlists
 from spiceloop.study.loop import Ending, run_study
-from spiceloop.study.storage import default_url, file_of, safe_url
+from spiceloop.study.storage import default_url, file_of, file_url, safe_url
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Trial
 from spiceloop.study.versions import versions
@@ -352,8 +352,7 @@ def study_url(where: str | Path) -> str:
             raise StudyError(f"{path} holds no study.db; give the folder that `--out` named")
         return default_url(path)
     if path.is_file():
-        scheme = "journal" if path.suffix in {".log", ".journal"} else "sqlite"
-        return f"{scheme}:///{path.absolute()}"
+        return file_url(path)
     raise StudyError(
         f"there is no study {text!r}: neither a folder, a file nor a URL; give the folder that "
         "`spiceloop size` named after `study:`, or its --out"

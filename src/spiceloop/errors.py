@@ -19,6 +19,7 @@
     ├── SimulationError            4   one evaluation failed; the run goes on
     ├── TrainingError              4   a loss is no number, or SPICE and model disagree
     └── StorageError               5   the study cannot be written (disk full, locked)
+        └── OutputError                nor can standard output
 
 A message says which thing, which value, what was expected and what to do next. The command line
 prints it without a traceback and leaves with the exit code above.
@@ -40,6 +41,7 @@ __all__ = [
     "DesignError",
     "FailureKind",
     "InputError",
+    "OutputError",
     "ProblemError",
     "SetupError",
     "SimulationError",
@@ -213,3 +215,7 @@ class StorageError(SpiceloopError):
     """The study cannot be written or read: disk full, locked, no server. Nothing was lost."""
 
     exit_code = 5
+
+
+class OutputError(StorageError):
+    """Standard output is closed, or takes no more."""

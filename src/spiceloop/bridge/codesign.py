@@ -347,7 +347,7 @@ def require_device(device: str) -> None:
     """Raise `SetupError` unless torch can use ``device`` ("cpu", "cuda", "cuda:1")."""
     kind, _, number = device.partition(":")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    numbered = int(number or 0) if (number or "0").isdigit() else count
+    numbered = int(number or 0) if (number or "0").isdecimal() else count
     if device != "cpu" and not (kind == "cuda" and numbered < count):
         raise SetupError(
             f"device {device!r} is not there (this torch sees {count} CUDA devices); use "

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from spiceloop.cli.arguments import require_text
 from spiceloop.cli.boundary import guarded
 from spiceloop.cli.check import check
 from spiceloop.cli.codesign import app as codesign_app
@@ -23,6 +24,7 @@ from spiceloop.cli.report import report
 from spiceloop.cli.resume import resume
 from spiceloop.cli.simulate import simulate
 from spiceloop.cli.size import size
+from spiceloop.cli.streams import prepare
 from spiceloop.cli.yields import yield_
 
 __all__ = ["app", "main"]
@@ -75,9 +77,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get("SPICELOOP_DEBUG", "") not in ("", "0") or "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    prepare()
     command = typer.main.get_command(app)
+
+    def run() -> object:
+        require_text(arguments)
+        return command.main(arguments, prog_name="spiceloop", standalone_mode=False)
+
     return guarded(
-        lambda: command.main(arguments, prog_name="spiceloop", standalone_mode=False),
+        run,
         json="--json" in arguments,
         debug=debug,
     )

@@ -36,6 +36,7 @@ __all__ = [
     "find_problem",
     "hint",
     "read_settings",
+    "require_text",
     "where_is",
     "with_timeout",
 ]
@@ -149,6 +150,25 @@ NoReportOption = Annotated[bool, typer.Option("--no-report", help="Write no repo
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, errors included.")
 ]
+
+
+def require_text(words: Sequence[str]) -> None:
+    """Raise `InputError` for a word, or a current folder, that is no UTF-8.
+
+    Reports, studies and the simulator's own files hold such names, and none of them can.
+    """
+    try:
+        here = str(Path.cwd())
+    except OSError:  # removed meanwhile: what needs it says so
+        here = ""
+    for what, text in (*(("argument", word) for word in words), ("the current folder", here)):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{what} {text!a}: expected UTF-8 text; rename the file or folder, or, if its name "
+                "shows well in a terminal, set a locale such as LC_ALL=C.UTF-8"
+            ) from None
 
 
 def find_problem(text: str) -> Path:

@@ -8,7 +8,7 @@ exit code meaning
 2         something the user wrote is wrong (`InputError`, wrong options)
 3         ngspice, its library or the PDK is missing (`SetupError`)
 4         a simulation failed (`SimulationError`)
-5         the study or a result cannot be written (`StorageError`, disk full)
+5         the study or a result cannot be written (`StorageError`, disk full, output closed)
 130       interrupted by Ctrl-C
 ========  ======================================================================
 """
@@ -16,15 +16,16 @@ exit code meaning
 from __future__ import annotations
 
 import errno
-import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 
 from typer import BadParameter
 
 from spiceloop.cli.console import note, print_json
-from spiceloop.errors import ProblemError, SimulationError, SpiceloopError
+from spiceloop.cli.streams import require_output, results_alone, settle, writing
+from spiceloop.errors import OutputError, ProblemError, SimulationError, SpiceloopError
 
 __all__ = ["INTERRUPTED", "guarded"]
 
@@ -40,25 +41,33 @@ def guarded(run: Callable[[], object], *, json: bool, debug: bool) -> int:
     """Call ``run`` and return the exit code; what it returns counts if it is a number.
 
     With ``json`` an error is one JSON document on standard output, otherwise text on standard
-    error. With ``debug`` the traceback is shown too.
+    error; nothing else is on standard output then. With ``debug`` the traceback is shown too.
     """
+    with results_alone() if json and sys.stdout else nullcontext():
+        try:
+            return _guarded(run, json=json, debug=debug)
+        finally:
+            settle()
+
+
+def _guarded(run: Callable[[], object], *, json: bool, debug: bool) -> int:
     try:
+        require_output()
         result = run()
-        sys.stdout.flush()
+        with writing() as out:
+            out.flush()
     except KeyboardInterrupt:
         return _tell("interrupted", "KeyboardInterrupt", INTERRUPTED, json=json)
     except BrokenPipeError:
-        # The reader of our output went away (`spiceloop examples | head -1`): nothing to tell, and
-        # the interpreter must not stumble over it again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        return _BROKEN_PIPE  # our output's reader went away (`spiceloop examples | head -1`)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else 1
     except Exception as error:
         if debug:
             traceback.print_exc()
         message, code = _explain(error)
-        return _tell(message, type(error).__name__, code, json=json, more=_details(error))
+        readable = json and not isinstance(error, OutputError)
+        return _tell(message, type(error).__name__, code, json=readable, more=_details(error))
     return result if isinstance(result, int) else 0
 
 
@@ -94,9 +103,13 @@ def _tell(
         if json:
             said = {"type": error, "message": message, "exit_code": code, **(more or {})}
             print_json({"error": said})
-            sys.stdout.flush()
-        else:
-            note(f"spiceloop: {message}")
+            with writing() as out:
+                out.flush()
+            return code
     except BrokenPipeError:
         return _BROKEN_PIPE
+    except OutputError:
+        pass  # then to standard error
+    with suppress(OSError):  # which may be full or closed too
+        note(f"spiceloop: {message}")
     return code

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spiceloop.cli.streams import results, writing
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -20,20 +22,29 @@ _FILE_WIDTH = 160  # columns where the output is no terminal: tables are not to 
 
 def print_text(text: str) -> None:
     """Write a result for people to standard output."""
-    sys.stdout.write(text + "\n")
+    with writing() as out:
+        out.write(text + "\n")
 
 
 def note(text: str) -> None:
-    """Write a remark that is not a result to standard error."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Write a remark that is not a result to standard error.
+
+    A log that is full does not end hours of work; that nobody reads it any more does.
+    """
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def console(*, error: bool = False) -> Console:
     """Return a rich console on standard output, or on standard error."""
     from rich.console import Console
 
-    stream = sys.stderr if error else sys.stdout
+    stream = sys.stderr if error else results()
     return Console(
         file=stream, width=None if stream.isatty() else _FILE_WIDTH, highlight=False, emoji=False
     )
@@ -41,13 +52,20 @@ def console(*, error: bool = False) -> Console:
 
 def print_table(table: Table) -> None:
     """Write a table to standard output."""
-    console().print(table)
+    with writing():
+        console().print(table)
 
 
 def print_json(document: object) -> None:
     """Write the one JSON document of a ``--json`` run; NaN and infinities become null."""
-    json.dump(_plain(document), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
-    sys.stdout.write("\n")
+    plain = _plain(document)
+    text = json.dumps(plain, indent=2, allow_nan=False, ensure_ascii=False)
+    with writing() as out:
+        try:
+            text.encode(out.encoding or "utf-8")
+        except UnicodeEncodeError:  # an ASCII terminal; a file's name that is no UTF-8
+            text = json.dumps(plain, indent=2, allow_nan=False)
+        out.write(text + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -29,14 +29,17 @@ class Example:
     @property
     def needs_pdk(self) -> bool:
         """Whether it needs process models that are installed apart from spiceloop."""
-        return re.search(r"^pdk\s*:", self.problem_file.read_text(), re.MULTILINE) is not None
+        return (
+            re.search(r"^pdk\s*:", self.problem_file.read_text(encoding="utf-8"), re.MULTILINE)
+            is not None
+        )
 
     @property
     def description(self) -> str:
         """The first sentence of the problem file's description."""
         import yaml
 
-        document = yaml.safe_load(self.problem_file.read_text())
+        document = yaml.safe_load(self.problem_file.read_text(encoding="utf-8"))
         text = " ".join(str(document.get("description", "")).split())
         return re.split(r"(?<=[.;:])\s", text, maxsplit=1)[0].rstrip(".;:")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -176,9 +177,10 @@ def _design(
     home = Path("runs") / problem.name
     if design == _START:
         return _START, dict(problem.start or {}), home
-    if design != _CHOSEN and not design.isdigit():
+    # Nine digits: Python reads no number of thousands, and int("²") no power.
+    if design != _CHOSEN and not re.fullmatch("[0-9]{1,9}", design):
         raise InputError(
-            f"--design {design}: expected the number of a trial, {_CHOSEN!r} or {_START!r}"
+            f"--design {design[:40]}: expected the number of a trial, {_CHOSEN!r} or {_START!r}"
         )
     from spiceloop import api
 

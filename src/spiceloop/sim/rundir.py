@@ -27,7 +27,8 @@ __all__ = [
 
 _LOG_HEAD, _LOG_TAIL = 64 << 20, 1 << 20  # bytes; what we have ngspice add stands at the end
 
-_ACTED_ON = re.compile(r"[\x00-\x1f\x7f\"`${}\\]")  # inside double quotes, too
+# Inside double quotes, too; and what is no UTF-8.
+_ACTED_ON = re.compile(r"[\x00-\x1f\x7f\"`${}\\\ud800-\udfff]")
 
 
 @contextlib.contextmanager
@@ -123,8 +124,8 @@ def setup_commands(deck: Deck) -> list[str]:
     home, bad = _written(str(deck.home.absolute()))
     if bad:
         raise DeckError(
-            f"{deck.name}: the folder {home!r} has {bad!r} in its name, on which ngspice "
-            "would act; rename it, or run a copy of it elsewhere"
+            f"{deck.name}: the folder {home!r} has {bad!r} in its name, which ngspice cannot read "
+            "or would act on; rename it, or run a copy of it elsewhere"
         )
     # Relative paths are looked up in the run's own folder first, then in the deck's home.
     commands = [f'set sourcepath = ( . "{home}" )']

@@ -18,6 +18,8 @@ from spiceloop.sim.base import Simulator
 from spiceloop.sim.waves import Waves
 from spiceloop.spec.bench import Bench, Run
 from spiceloop.spec.corners import Corner
+from spiceloop.spec.deadline import within
+from spiceloop.spec.functions import MeasureFunction
 from spiceloop.spec.names import measure_key
 from spiceloop.spec.problem import Problem
 from spiceloop.spec.worst import worst
@@ -288,8 +290,22 @@ class _Run:
         self.warnings += [f"{where}: {w}" for w in result.warnings]
         found = {n.lower(): value for n, value in result.measures.items()}
         for function in functions:
-            found.update({n.lower(): v for n, v in function(result.waves).items()})
+            numbers = self._call(function, result.waves, testbench.timeout)
+            found.update({n.lower(): v for n, v in numbers.items()})
         return _Found(found, result.waves, deck)
+
+    def _call(self, function: MeasureFunction, waves: Waves, timeout: float) -> dict[str, float]:
+        try:
+            return within(timeout, lambda: function(waves), lambda: self.evaluator.closed)
+        except TimeoutError:
+            if self.evaluator.closed:
+                raise SimulationError(FailureKind.CRASH, "the evaluator was closed") from None
+            raise SimulationError(
+                FailureKind.TIMEOUT,
+                f"the function {function.spec} took longer than the timeout of {timeout:g} s and "
+                "was given up; look for a loop in it that does not end, or raise timeout: of the "
+                "testbench (or --timeout)",
+            ) from None
 
     def _metrics(
         self, measures: Mapping[str, Mapping[str, float]], corner: Corner

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import importlib
 import importlib.util
+import os
 import reprlib
 import sys
 import threading
@@ -102,7 +103,7 @@ def _from_file(file: Path, spec: str) -> ModuleType:
     except OSError as error:
         raise ProblemError(f"{spec[:200]}: cannot read the file: {error.strerror}") from None
     # The content is part of the name, so that an edited file is a new module in a long session.
-    digest = hashlib.sha256(str(file).encode() + b"\0" + source).hexdigest()[:16]
+    digest = hashlib.sha256(os.fsencode(file) + b"\0" + source).hexdigest()[:16]
     name = f"spiceloop_user_{file.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]

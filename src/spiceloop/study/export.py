@@ -131,10 +131,10 @@ def write_netlists(
         folder.mkdir(parents=True, exist_ok=True)
         for testbench, text in texts.items():
             file = folder / f"{testbench}.spice"
-            file.write_text(text)
+            file.write_text(text, encoding="utf-8")
             written.append(file)
             for name, content in bench.deck(testbench, values).files.items():
-                (folder / name).write_text(content)
+                (folder / name).write_text(content, encoding="utf-8")
     return written
 
 

@@ -2,7 +2,8 @@
 
 ``sqlite:///study.db`` (relative, four slashes absolute), ``postgresql://…`` and the like through
 SQLAlchemy, ``journal:///study.log`` for Optuna's append-only file, which also works on network
-file systems where SQLite's locks do not.
+file systems where SQLite's locks do not. In SQLite's URL a ``?`` or ``%`` of the file's name is
+written as ``%3F`` or ``%25``, as in every URL of SQLAlchemy; a journal's has the name as it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from spiceloop.errors import StorageError, StudyError
 
@@ -24,6 +26,7 @@ __all__ = [
     "default_url",
     "disconnect",
     "file_of",
+    "file_url",
     "incremental",
     "is_shared",
     "open_storage",
@@ -32,18 +35,28 @@ __all__ = [
 ]
 
 BUSY_S = 30.0  # how long to wait for another process, such as the dashboard, to let go
+_SQLITE, _JOURNAL = "sqlite:///", "journal:///"
+_MEANT = frozenset("?%{}\n\r\t")  # what means something in a URL, or to Optuna: it fills in braces
 
 
 def default_url(folder: Path) -> str:
     """Return the URL of the study file that ``--out folder`` implies."""
-    return f"sqlite:///{(folder / 'study.db').absolute()}"
+    return file_url(folder / "study.db")
+
+
+def file_url(file: Path) -> str:
+    """Return the URL of a study in a file: by its name a journal, else a SQLite database."""
+    if file.suffix in {".log", ".journal"}:
+        return f"{_JOURNAL}{file.absolute()}"
+    return _SQLITE + "".join(quote(c) if c in _MEANT else c for c in str(file.absolute()))
 
 
 def file_of(url: str) -> Path | None:
     """Return the file behind a URL, or None where a server is behind it."""
-    for scheme in ("sqlite:///", "journal:///"):
-        if url.startswith(scheme):
-            return Path(url.removeprefix(scheme).partition("?")[0])
+    if url.startswith(_JOURNAL):
+        return Path(url.removeprefix(_JOURNAL))
+    if url.startswith(_SQLITE):
+        return Path(unquote(url.removeprefix(_SQLITE).partition("?")[0]))
     return None
 
 
@@ -78,6 +91,12 @@ def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:
             f"{url!r} is not the URL of a study that lasts; expected for example "
             "sqlite:///study.db, journal:///study.log or postgresql://user@host/database"
         )
+    options = url.partition("?")[2] if url.startswith(_SQLITE) else ""
+    if options and "=" not in options:
+        raise StudyError(
+            f"{url!r}: after a ? stand options, such as ?timeout=60, and {options!r} is none; "
+            "write %3F for a ? of the file's name, or name the folder in place of its URL"
+        )
     if file is not None and must_exist and not file.exists():
         raise StudyError(f"there is no study file {file}; `spiceloop size` makes one")
     if file is not None and not file.parent.is_dir():
@@ -98,6 +117,8 @@ def _database(url: str) -> BaseStorage:
     from sqlalchemy import event
 
     sqlite = url.startswith("sqlite")
+    if sqlite:
+        _require_same_file(url)
     storage = RDBStorage(
         _with_driver(url),
         engine_kwargs={"connect_args": {"timeout": BUSY_S}} if sqlite else {"pool_pre_ping": True},
@@ -115,7 +136,20 @@ def _database(url: str) -> BaseStorage:
     return storage
 
 
+def _require_same_file(url: str) -> None:
+    # SQLAlchemy before 2.1 does not decode %3F in a file's name, and would make another file.
+    import sqlalchemy
+
+    found, file = sqlalchemy.make_url(_with_driver(url)).database, file_of(url)
+    if file is not None and Path(found or "") != file:
+        raise StudyError(
+            f"the file's name {str(file)!r} has characters that SQLAlchemy "
+            f"{sqlalchemy.__version__} cannot open; rename it, or its folder, in plain letters"
+        )
+
+
 def _with_driver(url: str) -> str:
+    url = url.replace("{", "%7B").replace("}", "%7D")  # which Optuna would fill in
     # The driver of our extra, whichever one SQLAlchemy's version would take.
     scheme, colon, rest = url.partition("://")
     return f"postgresql+psycopg{colon}{rest}" if scheme in {"postgres", "postgresql"} else url

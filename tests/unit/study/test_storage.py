@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spiceloop.errors import StorageError, StudyError
-from spiceloop.study.storage import file_of, open_storage
+from spiceloop.study.storage import default_url, file_of, file_url, open_storage
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Failure, Origin, TrialState
 
@@ -33,6 +33,39 @@ def test_file_of():
     assert file_of("sqlite:////a/b.db?timeout=3") == Path("/a/b.db")
     assert file_of("journal:///b.log") == Path("b.log")
     assert file_of("postgresql://host/db") is None
+    assert file_of("journal:////a/what?/b.log") == Path("/a/what?/b.log")
+
+
+@pytest.mark.parametrize("name", ["what?", "50%", "%41%3F", "{r}", "a\nb", "a#b&c=1", "µ+ 1"])
+def test_the_file_lies_in_the_very_folder_whatever_its_name(bench, tmp_path, name):
+    folder = tmp_path / "runs" / name
+    folder.mkdir(parents=True)
+    url = default_url(folder)
+    assert file_of(url) == folder / "study.db"
+    study = Study.create(bench, url, Settings())
+    study.begin(A, Origin.START)
+    study.finish(0, METRICS, simulation_s=1.0)
+    assert (folder / "study.db").stat().st_size > 0
+    assert [p.name for p in folder.parent.iterdir()] == [name]
+    assert len(Study.open(url, bench=bench).trials) == 1
+
+
+@pytest.mark.parametrize("name", ["what?.log", "50%.journal"])
+def test_a_journal_too(bench, tmp_path, name):
+    url = file_url(tmp_path / name)
+    Study.create(bench, url, Settings())
+    assert (tmp_path / name).is_file()
+
+
+def test_a_question_mark_that_begins_no_options(tmp_path):
+    with pytest.raises(StudyError, match=r"'/study\.db' is none; write %3F"):
+        open_storage(f"sqlite:///{tmp_path}/what?/study.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_braces_of_a_url_are_not_filled_in(bench, tmp_path):
+    Study.create(bench, f"sqlite:///{tmp_path}/a{{r}}.db", Settings())
+    assert (tmp_path / "a{r}.db").is_file()
 
 
 def test_every_sqlite_connection_syncs_fully(bench, url):
