@@ -296,7 +296,7 @@ def open_study(
     else:
         raise StudyError(
             f"the problem file {str(source) or '(unknown)'} of the study at {url} is not there; "
-            "say where it is now"
+            "say where it is now with --problem FILE (in Python problem=FILE)"
         )
     study = Study.open(url, name, bench=Bench.load(loaded, trust=trust_deck))
     file = file_of(url)

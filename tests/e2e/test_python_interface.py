@@ -45,7 +45,9 @@ def test_five_lines_size_a_circuit(problem, tmp_path):
 def test_a_study_alone_finds_its_problem_until_that_moves(problem, tmp_path):
     spiceloop.size(problem, budget=1, initial=1, optimizer="sobol", out=tmp_path / "x")
     moved = problem.parent.rename(tmp_path / "moved") / "problem.yaml"
-    with pytest.raises(spiceloop.StudyError, match="is not there"):
+    with pytest.raises(
+        spiceloop.StudyError, match=r"is not there; say where it is now with --problem FILE"
+    ):
         spiceloop.open_study(tmp_path / "x")
     assert len(spiceloop.resume(tmp_path / "x", problem=moved, budget=2).trials) == 3
     deck = moved.with_name("rc.spice")

@@ -199,3 +199,27 @@ def test_patience_counts_waiting_only() -> None:
     assert not patience.wait(late)
     assert 1.4 < time.monotonic() - began < 3
     assert Patience(0.0).wait(lambda seconds: seconds == 0.0)
+
+
+@pytest.mark.parametrize(
+    ("last", "status", "word"),
+    [
+        (
+            "Reference value : 6e-06realloc: Internal Error: can't allocate 50716672 bytes.",
+            1,
+            "memory",
+        ),
+        ("Note: something new", 3, "exit status 3"),
+    ],
+)
+def test_an_ngspice_that_ends_before_the_deck_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str, status: int, word: str
+) -> None:
+    """It is the crash that is told, not the measures that are missing for it."""
+    program = tmp_path / "ngspice"
+    program.write_text(f'#!/bin/sh\necho "{last}"\nexit {status}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    failure = fails(make_simulator("ngspice-batch"), control(RC, "op"), "x")
+    assert failure.kind is FailureKind.CRASH
+    assert word in failure.message

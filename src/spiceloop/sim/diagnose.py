@@ -65,6 +65,7 @@ _NO_CONVERGENCE = re.compile(
     r"|matrix is singular|too many iterations|solution failed|failed to converge",
     re.IGNORECASE,
 )
+_NO_MEMORY = re.compile(r"\w*: internal error: can't allocate [^\n]*")
 _GAVE_UP = ("fatal error in ngspice", "cannot recover and awaits")  # in lower case
 _COMPLAINT = re.compile(
     r"\berror\b|failed|warning|no such|not available|invalid|out of interval|\bnan\b|\binf",
@@ -81,6 +82,13 @@ def failure(lines: Sequence[str], *, fatal: bool = False) -> SimulationError | N
     """Return why the run failed, or None. ``fatal``: ngspice gave up by itself."""
     # The log as one text says faster than line by line that nothing is wrong, which is the rule.
     text = "\n".join(lines).lower()
+    if "internal error: can't allocate" in text and (memory := _NO_MEMORY.search(text)):
+        return SimulationError(
+            FailureKind.CRASH,
+            "ngspice ran out of memory; save fewer vectors (.save), simulate a shorter time or "
+            "larger steps, or use fewer --workers",
+            line=memory.group(),
+        )
     aborted = None
     if "aborted" in text:
         aborted = next((i for i, line in enumerate(lines) if _ABORTED.match(line)), None)

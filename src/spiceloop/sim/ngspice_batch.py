@@ -19,7 +19,7 @@ from spiceloop.sim import diagnose, sandbox
 from spiceloop.sim.base import SimResult
 from spiceloop.sim.patience import Patience
 from spiceloop.sim.prepare import MAIN, prepare
-from spiceloop.sim.results import QUIT_COMMANDS, conclude, read_raw_tables, wanted_vectors
+from spiceloop.sim.results import MARK, QUIT_COMMANDS, conclude, read_raw_tables, wanted_vectors
 from spiceloop.sim.rundir import read_log, run_folder, setup_commands
 
 __all__ = ["NgspiceBatch"]
@@ -94,7 +94,9 @@ class NgspiceBatch:
             lines = read_log(log)
             if lines[:1] == [sandbox.UNCONFINED]:
                 raise SimulationError(FailureKind.CRASH, lines[0], deck=deck.name)
-            if process.returncode < 0:
+            # Every deck ends with the mark, an aborted one too, unless ngspice ended before.
+            at_end = any(line.startswith(MARK) for line in lines)
+            if process.returncode < 0 or (process.returncode > 0 and not at_end):
                 raise diagnose.crash(process.returncode, lines).located(deck=deck.name)
             return conclude(
                 deck,

@@ -17,7 +17,15 @@ from spiceloop.sim.rawfile import Array, RawVector, read_raw
 from spiceloop.sim.vector_names import is_asked, spellings
 from spiceloop.sim.waves import Plot, Waves
 
-__all__ = ["QUIT_COMMANDS", "Table", "Vectors", "conclude", "read_raw_tables", "wanted_vectors"]
+__all__ = [
+    "MARK",
+    "QUIT_COMMANDS",
+    "Table",
+    "Vectors",
+    "conclude",
+    "read_raw_tables",
+    "wanted_vectors",
+]
 
 Vectors = dict[str, Array]
 

@@ -190,3 +190,14 @@ def test_a_measure_computed_from_one_that_failed_is_missing_and_the_deck_is_soun
     later = diagnose.failure([*lines, "Circuit: next", "Undefined parameter [w]"])
     assert later is not None
     assert later.kind is DECK
+
+
+def test_memory_that_ran_out_is_told_before_what_is_missing_for_it():
+    """As ngspice 39 says it: behind its progress, on the same line."""
+    said = " Reference value :  6.31736e-06realloc: Internal Error: can't allocate 50716672 bytes. "
+    found = diagnose.failure(["Doing analysis at TEMP = 27.000000", said])
+    assert found is not None
+    assert found.kind is FailureKind.CRASH
+    assert "out of memory" in found.message
+    assert "realloc" in found.line
+    assert "Reference" not in found.line
