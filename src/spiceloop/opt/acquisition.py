@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from botorch.utils.multi_objective.box_decompositions.non_dominated import (
     FastNondominatedPartitioning,
@@ -30,23 +31,33 @@ __all__ = ["LogEhvi", "log_h", "log_probability_between", "normal_density", "thi
 _LOG_ZERO = -1e30
 # Largest front, by number of objectives, that is cut into boxes as it is: up to n^(k/2) of them;
 # where they are so many, a larger front takes seconds. Real fronts often need far fewer, and then
-# a larger one is cut: what a thinned front hides is never found. With six objectives and more even
-# few boxes take long to find.
-_LARGEST_FRONT = {1: 10_000, 2: 200, 3: 75, 4: 35, 5: 22, 6: 10, 7: 5, 8: 4}
-_LARGEST_FRONT_BEYOND = 3
-_FEW_BOXES, _LARGER, _LARGER_UP_TO = 250, 2.7, 5
+# a larger one is cut: what a thinned front hides is never found.
+_LARGEST_FRONT = {1: 10_000, 2: 200, 3: 75, 4: 35, 5: 22}
+_FEW_BOXES, _LARGER = 250, 2.7
+# Of more objectives than these, which nobody can cut in time, so many take part in turn.
+_MOST_OBJECTIVES, _TAKE_PART = 5, 4
 
 
 class LogEhvi:
     """Log of the expected hypervolume improvement over ``front``, to maximize.
 
+    With more than five objectives it is that in four of them, drawn anew for each ``turn``: what
+    nothing dominates in some, nothing dominates in all, and a front of so many objectives cannot
+    be cut into boxes in time, nor thinned without losing its shape.
+
     Args:
         front: losses (n, k) of the designs to improve on; n may be 0.
         reference: the losses (k,) beyond which nothing counts.
+        turn: a number that changes with every design, such as how many are known.
     """
 
-    def __init__(self, front: Tensor, reference: Tensor) -> None:
-        lower, upper = _boxes(front, reference)
+    def __init__(self, front: Tensor, reference: Tensor, turn: int = 0) -> None:
+        k = len(reference)
+        self._part = list(range(k))
+        if k > _MOST_OBJECTIVES:
+            drawn = np.random.default_rng(turn).choice(k, _TAKE_PART, replace=False)
+            self._part = sorted(drawn.tolist())
+        lower, upper = _boxes(front[:, self._part], reference[self._part])
         self.n_boxes = len(lower)
         # Boxes share their faces: an integral is computed once a face, then gathered.
         self._faces: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -57,6 +68,7 @@ class LogEhvi:
     def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
         """Return values (b,) for posterior means and standard deviations (b, k) of the losses."""
         total = torch.zeros(len(mean), self.n_boxes, dtype=mean.dtype)
+        mean, sd = mean[:, self._part], sd[:, self._part]
         for (faces, low, high), m, s in zip(self._faces, mean.T, sd.T, strict=True):
             finite = faces[faces.isfinite()]
             at = log_h((-m[:, None] - finite) / s[:, None])
@@ -120,10 +132,10 @@ def _boxes(front: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         best = torch.minimum(front.min(), reference) if len(front) else reference
         return -best.reshape(1, 1), torch.full((1, 1), torch.inf, dtype=reference.dtype)
     front = front[is_non_dominated(-front)]
-    most = _LARGEST_FRONT.get(k, _LARGEST_FRONT_BEYOND)
+    most = _LARGEST_FRONT[k]
     thin = thin_front(front, most)
     lower, upper = _cut(thin, reference)
-    if len(thin) < len(front) and len(lower) <= _FEW_BOXES and k <= _LARGER_UP_TO:
+    if len(thin) < len(front) and len(lower) <= _FEW_BOXES:
         lower, upper = _cut(thin_front(front, int(_LARGER * most)), reference)
     return lower, upper
 

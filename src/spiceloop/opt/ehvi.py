@@ -119,7 +119,7 @@ def build_acquisition(
     k = len(outputs.reference)
     model, front = believing(outputs, model, pending)
     mend = mending(outputs, model)
-    ehvi = LogEhvi(front, torch.as_tensor(outputs.reference))
+    ehvi = LogEhvi(front, torch.as_tensor(outputs.reference), turn=len(model.y))
     lower, upper = torch.as_tensor(outputs.lower), torch.tensor(outputs.upper)
     if outputs.feasible.any():
         upper[:k] = torch.inf

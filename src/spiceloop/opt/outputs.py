@@ -24,6 +24,9 @@ _CLIP = 1.0
 _SLACK = 0.15
 # Percentile of the losses of the quasi-random trials, where at least so many of them finished.
 _POOR, _ENOUGH = 90, 4
+# Outputs that differ by less than this share of the largest are equal. Of their own size, for in SI
+# units a charge or an energy of a small circuit is 1e-15.
+_EQUAL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def model_outputs(task: Task, history: History) -> Outputs:
     finished = np.isfinite(y).all(axis=1) & ~history.failed
     y = _clipped(y[finished], lower, upper, reference)
     centre, sd = y.mean(axis=0), y.std(axis=0)
-    sd = np.where(sd > 1e-12 * np.maximum(1.0, np.abs(centre)), sd, 1.0)  # equal outputs
+    sd = np.where(sd > _EQUAL * np.abs(y).max(axis=0), sd, 1.0)  # equal outputs
     return Outputs(
         x=history.x[finished],
         y=(y - centre) / sd,
@@ -120,7 +123,7 @@ def _clipped(y: Floats, lower: Floats, upper: Floats, reference: Floats) -> Floa
     """Limit the bad side of each output; a goal's is above, a bound's is beyond it."""
     k = len(reference)
     q1, median, q3 = np.percentile(y, [25, 50, 75], axis=0)
-    width = _CLIP * np.maximum(q3 - q1, 1e-12)
+    width = _CLIP * np.maximum(q3 - q1, _EQUAL * np.abs(y).max(axis=0))
     matters = upper.copy()
     matters[:k] = np.where(np.isfinite(upper[:k]), np.maximum(upper[:k], reference), reference)
     top = np.where(np.isfinite(matters), np.maximum(matters, median) + width, np.inf)

@@ -93,7 +93,9 @@ def reference_point(
     if start is not None and np.isfinite(y[start]).all():
         scales = metric_scales(task, metrics, metric_names)
         logs = np.array([scales[g.metric].log for g in task.goals])
-        return np.asarray(y[start] + np.where(logs, _DECADE, np.maximum(np.abs(y[start]), 1e-12)))
+        return np.asarray(
+            y[start] + np.where(logs, _DECADE, np.where(y[start], np.abs(y[start]), 1e-12))
+        )
     finished = y[np.isfinite(y).all(axis=1)]
     if not len(finished):
         return np.zeros(len(task.goals))

@@ -77,9 +77,10 @@ def _size(history: History) -> int:
 def best_first(task: Task, history: History, most: int) -> Indices:
     """Return the rows of the best finished trials, at most ``most``, best first."""
     args = (task, history.metrics, history.metric_names)
-    finished = ~history.failed & np.isfinite(history.metrics).all(axis=1)
+    points, missed_by = losses(*args), total_violation(task, history)
+    # A corner that was skipped may leave metrics out that are only shown.
+    finished = ~history.failed & np.isfinite(points).all(axis=1) & np.isfinite(missed_by)
     feasible = feasible_mask(*args) & finished
-    points = losses(*args)
     chosen: list[int] = []
     left = np.flatnonzero(feasible)
     while len(chosen) < most and len(left):
@@ -88,7 +89,7 @@ def best_first(task: Task, history: History, most: int) -> Indices:
         chosen += rows[np.argsort(-_crowding(points[rows]), kind="stable")].tolist()
         left = left[~front]
     missed = np.flatnonzero(finished & ~feasible)
-    chosen += missed[np.argsort(total_violation(task, history)[missed], kind="stable")].tolist()
+    chosen += missed[np.argsort(missed_by[missed], kind="stable")].tolist()
     return np.array(chosen[:most], dtype=int)
 
 

@@ -110,6 +110,8 @@ class Workshop(Generic[Task, Found]):
         running, self.running = self.running, set()
         if self.pool is not None:
             self.pool.shutdown(wait=False, cancel_futures=True)
+            # One that no thread had taken up yet; wait() would wait for it for ever.
+            running = {future for future in running if not future.cancelled()}
         while True:  # again and again: one may be between two simulations
             for worker in self.workers:
                 worker.close()

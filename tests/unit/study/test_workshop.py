@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from spiceloop.study.events import TrialStarted
 from spiceloop.study.loop import Ending, run_study
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import TrialState
+from spiceloop.study.workshop import Workshop
 
 pytestmark = pytest.mark.ngspice
 
@@ -150,3 +152,14 @@ def test_one_worker_has_no_process(bench, url):
         assert sum(isinstance(w, EvaluatorProcess) for w in crew.shop.workers) == processes
         crew.dismiss()
         crew.shop.workers.clear()
+
+
+def test_a_piece_that_no_thread_has_taken_up_does_not_hold_up_the_end(bench, forced):
+    shop = Workshop(lambda evaluator: time.sleep(0.3))
+    shop.hire(bench, 1, forced)
+    shop.start("one")
+    shop.start("another")  # still in the pool's queue, as under load the first may be
+    ending = threading.Thread(target=shop.dismiss, daemon=True)
+    ending.start()
+    ending.join(20)
+    assert not ending.is_alive()

@@ -86,7 +86,7 @@ def _terms(moment: Moment, at: torch.Tensor) -> Terms:
             p_bounds[name] = math.exp(log_probability_between(*args, *whole).item())
     gain = exploiting = None
     if mending(outputs, model) is None:
-        ehvi = LogEhvi(front, reference)
+        ehvi = LogEhvi(front, reference, turn=len(model.y))
         log_gain = ehvi(mean[:, :k], sd[:, :k]).item()
         certain = ehvi(mean[:, :k], _CERTAIN * sd[:, :k]).item()
         gain, exploiting = math.exp(log_gain), math.exp(min(0.0, certain - log_gain))

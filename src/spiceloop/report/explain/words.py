@@ -68,7 +68,8 @@ def _aim(reason: Reason) -> str:
             f"There was no hypervolume yet: expected to bring {terms.gain:.2g}, "
             "should it meet every bound."
         )
-    return f"Expected to add {_volume(terms.gain, reason)} to the hypervolume."
+    met = f", should it meet every bound ({probability(terms.p_all)})" if terms.p_bounds else ""
+    return f"Expected to add {_volume(terms.gain, reason)} to the hypervolume{met}."
 
 
 def _came(reason: Reason) -> str:
