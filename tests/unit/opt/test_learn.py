@@ -10,7 +10,7 @@ import pytest
 
 from spiceloop.circuit.design_space import DesignSpace, Variable
 from spiceloop.opt import learn as module
-from spiceloop.opt.base import Goal, History, Task
+from spiceloop.opt.base import Constraint, Goal, History, Task
 from spiceloop.opt.ehvi import Ehvi
 from spiceloop.opt.fit import fit_length_scales
 from spiceloop.opt.learn import learn
@@ -107,3 +107,16 @@ def test_scales_of_a_thinned_history_are_remembered_too() -> None:
         for n in range(250, 261):
             learn(TASK, first(history, n))
     assert fit.call_count <= 2
+
+
+@pytest.mark.parametrize("factor", [1e-15, 1e12])
+@pytest.mark.parametrize("start", [0, None])
+def test_linear_metrics_may_have_any_size(factor: float, start: int | None) -> None:
+    task = replace(TASK, constraints=(Constraint("g", maximum=0.1, scale="linear"),))
+    small = replace(task, constraints=(Constraint("g", maximum=0.1 * factor, scale="linear"),))
+    history = replace(history_of(20), start=start)
+    one = model_outputs(task, history)
+    other = model_outputs(small, replace(history, metrics=history.metrics * factor))
+    np.testing.assert_allclose(other.y, one.y, rtol=1e-9)
+    np.testing.assert_allclose(other.reference, one.reference, rtol=1e-9)
+    np.testing.assert_allclose(other.upper, one.upper, rtol=1e-9)

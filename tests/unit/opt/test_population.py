@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cut_zdt1 import NAMES, TASK, history_of, measure
@@ -40,6 +42,16 @@ def test_feasible_first_then_by_violation_and_never_a_failed_one() -> None:
     violation = total_violation(TASK, history)
     assert violation[0] == np.log1p(5.0)
     assert violation[3] == 0.0
+
+
+def test_what_is_only_shown_may_be_missing() -> None:
+    metrics = np.array([[0.1, 0.1, -5.0, np.nan], [1.0, 1.0, 1.0, 2.0], [0.9, 0.9, -0.1, np.nan]])
+    history = replace(
+        history_of(np.linspace(0, 1, 18).reshape(3, 6), metrics[:, :3]),
+        metrics=metrics,
+        metric_names=(*NAMES, "shown"),
+    )
+    assert best_first(TASK, history, 10).tolist() == [1, 2, 0]
 
 
 def test_it_gets_near_the_front_of_a_constrained_problem() -> None:

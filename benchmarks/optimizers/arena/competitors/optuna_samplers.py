@@ -3,7 +3,8 @@
 Settings are Optuna's defaults but for: the objective is deterministic, and is said to be
 (GPSampler); the population is 20 (NSGA-II), since the default of 50 would leave nearly no
 generations in 200 simulations. The first points of TPE and GPSampler are the same Sobol points as
-spiceloop's. A failed simulation is a failed trial of Optuna's.
+spiceloop's. A failed simulation is told as the worst figures seen: Optuna's samplers forget a trial
+that is told as failed, and some runs then asked for the same spot a hundred times.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class OptunaSampler(Competitor):
             for point in sobol_points(problem, N_INITIAL, seed):
                 self.study.enqueue_trial(dict(zip(self.distributions, point, strict=True)))
         self.trial: optuna.Trial | None = None
+        self.worst_losses = np.ones(len(problem.task.goals))
+        self.worst_violations: Floats | None = None
 
     def ask(self) -> Floats:
         """See `Competitor`."""
@@ -50,12 +53,19 @@ class OptunaSampler(Competitor):
     def tell(self, x: Floats, row: Floats) -> None:
         """See `Competitor`."""
         assert self.trial is not None
-        if not np.isfinite(row).all():
-            self.study.tell(self.trial, state=optuna.trial.TrialState.FAIL)
-            return
-        for j, violation in enumerate(self.problem.violations(row[None])[0]):
+        violations = self.problem.violations(row[None])[0]
+        if np.isfinite(row).all():
+            losses = self.problem.losses(row[None])[0]
+            self.worst_losses = np.maximum(self.worst_losses, losses)
+            before = violations if self.worst_violations is None else self.worst_violations
+            self.worst_violations = np.maximum(before, violations)
+        else:
+            losses, violations = self.worst_losses, np.full(len(violations), 1.0)
+            if self.worst_violations is not None:
+                violations = np.maximum(violations, self.worst_violations)
+        for j, violation in enumerate(violations):
             self.trial.set_constraint(str(j), float(violation))
-        self.study.tell(self.trial, [float(v) for v in self.problem.losses(row[None])[0]])
+        self.study.tell(self.trial, [float(v) for v in losses])
 
 
 def _sampler(name: str, seed: int) -> BaseSampler:
