@@ -195,3 +195,17 @@ def test_another_process_gives_the_same_points() -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(InputError, match=r"unknown optimizer 'ehiv' \(did you mean 'ehvi'\?\)"):
         make_optimizer("ehiv")
+
+
+def test_failing_ground_is_left(optimizer) -> None:
+    """Half of the space fails, the better half; nobody goes on asking for it."""
+    space = DesignSpace(tuple(Variable(f"x{i}", 0.0, 1.0) for i in range(3)))
+    task = Task(space, (Goal("f", False, "linear"),), (Constraint("g", minimum=-1.0),), 8)
+    x = np.empty((0, 3))
+    while len(x) < 40:
+        failed = x[:, 0] < 0.5
+        metrics = np.column_stack([x.sum(axis=1), x[:, 1]])
+        metrics[failed] = np.nan
+        history = History(x, metrics, ("f", "g"), failed, np.empty((0, 3)), len(x))
+        x = np.vstack([x, optimizer.ask(task, history, 1, 0)])
+    assert np.mean(x[20:, 0] < 0.5) < 0.75

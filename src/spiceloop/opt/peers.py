@@ -4,7 +4,8 @@
 "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; ``nsga2``: K. Deb et al., IEEE Trans.
 Evol. Comput. 6(2), 2002. An Optuna study is rebuilt in memory from the history at every ask, so
 that these too are functions of the history. They see the same losses and the same Sobol points as
-`spiceloop.opt.ehvi`.
+`spiceloop.opt.ehvi`. A failed simulation is told as the worst figures seen: what is told as failed,
+Optuna's samplers forget, and may ask for the same spot again and again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import numpy.typing as npt
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 
@@ -67,24 +69,21 @@ class OptunaPeer:
             directions=["minimize"] * len(task.goals),
             sampler=_sampler(self._name, population, seed),
         )
-        violations = _violations(task, history)
-        finished = 0
-        for x, row, failed, violation in zip(
-            history.x, points, history.failed, violations, strict=True
+        failed = history.failed | ~np.isfinite(points).all(axis=1)
+        worst = points[~failed].max(axis=0)
+        violations = _violations(task, history, failed)
+        for number, (x, row, violation) in enumerate(
+            zip(history.x, np.where(failed[:, None], worst, points), violations, strict=True)
         ):
-            if failed or not np.isfinite(row).all():
-                study.add_trial(_trial(task, x, state=optuna.trial.TrialState.FAIL))
-                continue
             study.add_trial(
                 _trial(
                     task,
                     x,
                     values=[float(v) for v in row],
-                    system_attrs={_GENERATION: finished // population},
+                    system_attrs={_GENERATION: number // population},
                     constraints=violation or None,
                 )
             )
-            finished += 1
         for x in pending:
             study.add_trial(_trial(task, x, state=optuna.trial.TrialState.RUNNING))
         return study
@@ -112,16 +111,24 @@ def _trial(task: Task, x: Floats, **kwargs: object) -> optuna.trial.FrozenTrial:
     )
 
 
-def _violations(task: Task, history: History) -> list[dict[str, float]]:
-    """Constraint values as Optuna wants them, positive where violated, one dict a trial."""
+def _violations(
+    task: Task, history: History, failed: npt.NDArray[np.bool_]
+) -> list[dict[str, float]]:
+    """Constraint values as Optuna wants them, positive where violated, one dict a trial.
+
+    A failed one violates every bound as much as any, and by one at least.
+    """
     scales = metric_scales(task, history.metrics, history.metric_names)
     rows: list[dict[str, float]] = [{} for _ in history.x]
     for i, constraint in enumerate(task.constraints):
         scale = scales[constraint.metric]
         values = scale(column(history.metrics, history.metric_names, constraint.metric))
-        for row, value in zip(rows, values, strict=True):
-            for side, bound, sign in _sides(constraint):
-                row[f"{i} {side}"] = sign * (float(scale(bound)) - float(value))
+        for side, bound, sign in _sides(constraint):
+            excess = sign * (float(scale(bound)) - values)
+            known = ~failed & np.isfinite(excess)
+            excess[~known] = excess[known].max(initial=1.0)
+            for row, value in zip(rows, excess, strict=True):
+                row[f"{i} {side}"] = float(value)
     return rows
 
 
