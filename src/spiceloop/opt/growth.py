@@ -8,6 +8,8 @@ are compared along the same directions.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtri
+from scipy.stats import qmc
 
 from spiceloop.opt.base import Floats, History, Task
 from spiceloop.opt.pareto import feasible_mask, losses, reference_point
@@ -31,8 +33,7 @@ def relative_volumes(task: Task, history: History, directions: int = 512) -> Flo
     if not counts.any():
         return volumes
     gains = gains[counts] / gains[counts].max(axis=0)
-    rays = np.abs(np.random.default_rng(0).standard_normal((directions, k)))
-    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    rays = _rays(directions, k)
     step = _CELLS // directions
     reach = np.zeros((1, directions))
     found = []
@@ -45,3 +46,13 @@ def relative_volumes(task: Task, history: History, directions: int = 512) -> Flo
     volumes[counts] = np.concatenate(found)
     volumes = np.maximum.accumulate(volumes)
     return np.asarray(volumes / volumes[-1])
+
+
+def _rays(n: int, k: int) -> Floats:
+    """Return unit vectors (n, k), even over the positive part of the sphere.
+
+    Quasi-random: their error, which is the volume's, is a fraction of that of random ones.
+    """
+    even = qmc.Sobol(k, rng=0).random(n)
+    rays = ndtri(0.5 + 0.5 * np.clip(even, 1e-9, 1.0 - 1e-9))
+    return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
