@@ -23,22 +23,21 @@ from spiceloop.study.trial import Failure, Origin, Trial, TrialState
 
 CARDS = ("sensitivity", "limits", "model-error", "forecasts", "proposals")
 
-PROBLEM = Problem.model_validate(
-    {
-        "name": "amplifier",
-        "testbenches": {"tb": {"deck": "tb.spice"}},
-        "parameters": {
-            "w": {"minimum": "1u", "maximum": "100u", "unit": "m"},
-            "ib": {"minimum": "1u", "maximum": "100u", "unit": "A"},
-            "idle": {"minimum": 0.0, "maximum": 1.0},
-        },
-        "metrics": {
-            "power": {"unit": "W", "goal": "minimize"},
-            "bandwidth": {"unit": "Hz", "minimum": "20meg"},
-            "headroom": {"unit": "V", "minimum": 0.1},
-        },
-    }
-)
+DESCRIBED = {
+    "name": "amplifier",
+    "testbenches": {"tb": {"deck": "tb.spice"}},
+    "parameters": {
+        "w": {"minimum": "1u", "maximum": "100u", "unit": "m"},
+        "ib": {"minimum": "1u", "maximum": "100u", "unit": "A"},
+        "idle": {"minimum": 0.0, "maximum": 1.0},
+    },
+    "metrics": {
+        "power": {"unit": "W", "goal": "minimize"},
+        "bandwidth": {"unit": "Hz", "minimum": "20meg"},
+        "headroom": {"unit": "V", "minimum": 0.1},
+    },
+}
+PROBLEM = Problem.model_validate(DESCRIBED)
 
 
 def simulate(design: Mapping[str, float]) -> dict[str, float]:
@@ -171,6 +170,33 @@ def test_limits_name_the_bound_that_costs_and_the_range_that_ends() -> None:
     words = " ".join(limit_words(view, limit))
     assert "Held back most by bandwidth: with its minimum 10 % looser" in words
     assert "wider bounds may help: w at its maximum." in words
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e9])
+def test_room_to_a_bound_of_zero_is_told_in_the_metrics_own_spread(size: float) -> None:
+    """Half a decade of bandwidth is left in one case, next to nothing in the other."""
+    bounded = {"unit": "s", "minimum": 0.0, "scale": "linear"}
+    problem = Problem.model_validate(
+        {**DESCRIBED, "metrics": {**DESCRIBED["metrics"], "bandwidth": bounded}}
+    )
+
+    def told(trial: Trial) -> Trial:
+        excess = size * math.log10(trial.metrics["bandwidth"] / 2e7) if trial.metrics else 0.0
+        return replace(trial, metrics={**trial.metrics, "bandwidth": excess} if excess else {})
+
+    drawn = study(30)
+    rooms = []
+    for ib in (4.1e-6, 12.6e-6):
+        design = {"w": 100e-6, "ib": ib, "idle": 0.5}
+        extra = Trial(30, TrialState.DONE, Origin.MODEL, design, simulate(design), {})
+        poorer = [t for t in drawn.trials if not t.metrics or t.design["ib"] > 13e-6]
+        trials = tuple(told(replace(t, number=i)) for i, t in enumerate((*poorer, extra)))
+        (limit,) = StudyView(problem, trials, problem.task(10), optimizer="ehvi").explained.limits
+        assert limit.trial == len(poorer)
+        rooms += [[b.room for b in limit.bounds if b.metric == "bandwidth"]]
+    assert len(rooms[0]) == 1
+    assert 0.0 < rooms[0][0] < 0.05
+    assert not [room for room in rooms[1] if room < 0.3]
 
 
 def test_reasons_know_what_was_expected_and_what_came(

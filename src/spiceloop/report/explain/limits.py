@@ -23,9 +23,9 @@ __all__ = ["LOOSER", "NEAR", "Edge", "Limit", "TouchedBound", "best_trials", "co
 
 Side = Literal["minimum", "maximum"]
 
-# A bound is touched where less than this share of it is left.
+# A bound is touched where less than this share of its size is left.
 NEAR = 0.05
-# By how much of its value a bound is made looser.
+# By how much of its size a bound is made looser.
 LOOSER = 0.10
 # A goal that falls by less than this over a variable's range, in units of its spread, stays.
 _PULL = 0.05
@@ -39,10 +39,11 @@ _TOUCHING = 1e-2
 class TouchedBound:
     """A bound that holds an objective back.
 
-    ``room`` is what the design has left of it, as a share of the bound: more than `NEAR` where only
-    a better design nearby, by the model, would touch it. ``gain`` is how much better the objective
-    could be with the bound `LOOSER`, a share of its value where the metric is modelled as a
-    logarithm, else in SI units; None where the model does not say.
+    ``room`` is what the design has left of it, as a share of the bound's size: its value, or the
+    spread of its metric where that is 0. It is more than `NEAR` where only a better design nearby,
+    by the model, would touch it. ``gain`` is how much better the objective could be with the bound
+    `LOOSER`, a share of its value where the metric is modelled as a logarithm, else in SI units;
+    None where the model does not say.
     """
 
     metric: str
@@ -151,9 +152,9 @@ def _touched(
             ("maximum", constraint.maximum, -1.0),
         )
         for side, bound, sign in sides:
-            if bound is None or j == goal:
-                continue
-            size = abs(bound) or 1.0
+            if bound is None or j == goal or (moment.units.log[j] and bound <= 0):
+                continue  # what is always positive does not come near to 0
+            size = abs(bound) or float(moment.units.sd[j])
             value = trial.metrics[constraint.metric]
             room = sign * (value - bound) / size
             at = moment.units.output(j, bound)

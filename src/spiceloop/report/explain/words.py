@@ -108,16 +108,17 @@ def limit_words(view: StudyView, limit: Limit) -> list[str]:
     metric = view.problem.metrics[limit.goal]
     words = []
     gains = sorted(
-        (b.gain, b.metric, b.side)
+        (b.gain, b.metric, b.side, b.bound)
         for b in limit.bounds
         if b.gain is not None and counts(b.gain, limit.value, limit.relative)
     )
     if not limit.bounds:
         words.append("No bound holds it back.")
     elif gains:
-        gain, name, side = gains[-1]
+        gain, name, side, bound = gains[-1]
+        of = "" if bound else " of its spread"
         words.append(
-            f"Held back most by {name}: with its {side} {100 * LOOSER:.0f} % looser, the model "
+            f"Held back most by {name}: with its {side} {100 * LOOSER:.0f} %{of} looser, the model "
             f"predicts {limit.goal} {amount(gain, limit.relative, metric.unit)} better."
         )
     else:
