@@ -24,6 +24,8 @@ _CLIP = 1.0
 _SLACK = 0.15
 # Percentile of the losses of the quasi-random trials, where at least so many of them finished.
 _POOR, _ENOUGH = 90, 4
+# Most objectives of which the front's worst values tell anything.
+_TELLING = 3
 # Outputs that differ by less than this share of the largest are equal. Of their own size, for in SI
 # units a charge or an energy of a small circuit is 1e-15.
 _EQUAL = 1e-12
@@ -92,10 +94,11 @@ def improvement_reference(task: Task, history: History, upper: Floats) -> Floats
     The rule, goal by goal: the bound, where the goal's metric has one. Else, where the start design
     is feasible, its loss relaxed by 15 % of the way to the report's reference (`reference_point`):
     what a designer with a working circuit wants is one that is better. Else the loss that nine of
-    ten quasi-random trials stay below, or the report's reference where that is farther out; at the
-    front's own nadir, or at a percentile of all trials, most of which are good ones after a while,
-    the front would hardly widen. ``upper`` (k,) are the goals' bounds as losses, infinite where
-    none.
+    ten quasi-random trials stay below, or the report's reference where that is farther out and the
+    objectives are three at most: of more, nearly every design is on the front, whose worst values
+    then run away from trial to trial. At the front's own nadir, or at a percentile of all trials,
+    most of which are good ones after a while, the front would hardly widen. ``upper`` (k,) are the
+    goals' bounds as losses, infinite where none.
 
     With no slack at all, only designs that beat the start in every goal count: more of them are
     found, but the front is narrow; with a whole decade, none of them is found in 35 trials.
@@ -106,7 +109,9 @@ def improvement_reference(task: Task, history: History, upper: Floats) -> Floats
         own = losses(*args)[start]
         found = own + _SLACK * (reference_point(*args, start=start) - own)
     else:
-        found = np.maximum(reference_point(*args), _poor(task, history))
+        found = _poor(task, history)
+        if len(found) <= _TELLING:
+            found = np.maximum(found, reference_point(*args))
     return np.where(np.isfinite(upper), upper, found)
 
 

@@ -122,6 +122,24 @@ def test_good_trials_do_not_draw_the_reference_of_improvement_in() -> None:
     assert (early >= wide).all()
 
 
+def test_extremes_among_four_objectives_do_not_push_the_reference_of_improvement_out() -> None:
+    """Whatever is best in one of four objectives is on the front, as bad as it may be in others."""
+    rng = np.random.default_rng(2)
+    task = Task(SPACE, tuple(Goal(name, False, "linear") for name in "abcd"))
+    first = 1.0 + rng.random((10, 4))
+    extremes = np.where(np.eye(4, dtype=bool), 0.1, 50.0)
+
+    def reference(metrics: np.ndarray) -> np.ndarray:
+        n = len(metrics)
+        history = History(
+            rng.random((n, 2)), metrics, tuple("abcd"), np.zeros(n, bool), np.empty((0, 2)), n
+        )
+        return improvement_reference(task, history, np.full(4, np.inf))
+
+    assert reference(np.vstack([first, extremes])) == pytest.approx(reference(first))
+    assert (reference(first) < 2.0).all()
+
+
 def test_hypervolume_of_nothing_is_zero() -> None:
     assert hypervolume(np.empty((0, 2)), np.zeros(2)) == 0.0
     assert hypervolume(np.array([[1.0, -1.0]]), np.zeros(2)) == 0.0
