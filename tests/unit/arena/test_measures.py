@@ -74,6 +74,17 @@ def test_c2dtlz2_agrees_with_botorch() -> None:
     assert 0 < (slack >= 0).sum() < 50
 
 
+def test_dtlz2_agrees_with_botorch() -> None:
+    import torch
+    from botorch.test_functions.multi_objective import DTLZ2
+
+    form = CLOSED_FORMS["dtlz2"]
+    x = np.random.default_rng(0).random((50, 8))
+    found = [form.evaluate({f"x{i}": v for i, v in enumerate(row)}) for row in x]
+    theirs = DTLZ2(dim=8, num_objectives=4).evaluate_true(torch.as_tensor(x)).numpy()
+    assert np.array([[m[f"f{i}"] for i in range(1, 5)] for m in found]) == pytest.approx(theirs)
+
+
 def test_czdt1_has_its_front_cut_in_two() -> None:
     form = CLOSED_FORMS["czdt1"]
     on_front = [
