@@ -15,26 +15,25 @@ evaluation takes a hundredth of the time. With one objective it is log EI.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from botorch.utils.multi_objective.box_decompositions.non_dominated import (
-    FastNondominatedPartitioning,
-)
-from botorch.utils.multi_objective.pareto import is_non_dominated
 from botorch.utils.safe_math import log1mexp
 from torch import Tensor
 
-__all__ = ["LogEhvi", "log_h", "log_probability_between", "normal_density", "thin_front"]
+from spiceloop.opt.boxes import improving_boxes
+
+__all__ = ["LogEhvi", "log_h", "log_probability_between", "normal_density"]
 
 # Stands for log 0: adds nothing to any sum, and its gradient is zero rather than NaN.
 _LOG_ZERO = -1e30
-# Largest front, by number of objectives, that is cut into boxes as it is: up to n^(k/2) of them;
-# where they are so many, a larger front takes seconds. Real fronts often need far fewer, and then
-# a larger one is cut: what a thinned front hides is never found.
-_LARGEST_FRONT = {1: 10_000, 2: 200, 3: 75, 4: 35, 5: 22}
-_FEW_BOXES, _LARGER = 250, 2.7
-# Of more objectives than these, which nobody can cut in time, so many take part in turn.
+# Boxes that the improving region is cut into at most; a larger front is thinned, and what that
+# hides is never found. Each box costs time at every point that is looked at.
+_MOST_BOXES = 1000
+# Below this share of the unit of volume a sum in plain numbers may have lost its digits.
+_PLAIN = 1e-100
+# Of more objectives than these, so many take part in turn.
 _MOST_OBJECTIVES, _TAKE_PART = 5, 4
 
 
@@ -42,8 +41,8 @@ class LogEhvi:
     """Log of the expected hypervolume improvement over ``front``, to maximize.
 
     With more than five objectives it is that in four of them, drawn anew for each ``turn``: what
-    nothing dominates in some, nothing dominates in all, and a front of so many objectives cannot
-    be cut into boxes in time, nor thinned without losing its shape.
+    nothing dominates in some, nothing dominates in all, and a front of so many objectives takes so
+    many boxes that thinned to few enough it would lose its shape.
 
     Args:
         front: losses (n, k) of the designs to improve on; n may be 0.
@@ -57,28 +56,51 @@ class LogEhvi:
         if k > _MOST_OBJECTIVES:
             drawn = np.random.default_rng(turn).choice(k, _TAKE_PART, replace=False)
             self._part = sorted(drawn.tolist())
-        lower, upper = _boxes(front[:, self._part], reference[self._part])
+        known, behind = front[:, self._part].numpy(), reference[self._part].numpy()
+        lower, upper = (torch.as_tensor(c) for c in improving_boxes(known, behind, _MOST_BOXES))
         self.n_boxes = len(lower)
         # Boxes share their faces: an integral is computed once a face, then gathered.
         self._faces: list[tuple[Tensor, Tensor, Tensor]] = []
-        for low, high in zip(lower.T, upper.T, strict=True):
+        for low, high in zip(-upper.T, -lower.T, strict=True):
             values, index = torch.unique(torch.cat([low, high]), return_inverse=True)
             self._faces.append((values, index[: self.n_boxes], index[self.n_boxes :]))
 
     def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
         """Return values (b,) for posterior means and standard deviations (b, k) of the losses."""
-        total = torch.zeros(len(mean), self.n_boxes, dtype=mean.dtype)
         mean, sd = mean[:, self._part], sd[:, self._part]
-        for (faces, low, high), m, s in zip(self._faces, mean.T, sd.T, strict=True):
-            finite = faces[faces.isfinite()]
-            at = log_h((-m[:, None] - finite) / s[:, None])
-            if len(finite) < len(faces):  # faces are sorted, so infinity is the last
-                at = torch.cat([at, torch.full_like(at[:, :1], _LOG_ZERO)], dim=1)
+        if torch.is_grad_enabled() and (mean.requires_grad or sd.requires_grad):
+            return self._in_logarithms(mean, sd)
+        total = self._in_plain_numbers(mean, sd)
+        value, far = total.log(), total < _PLAIN
+        if far.any():
+            value[far] = self._in_logarithms(mean[far], sd[far])
+        return value
+
+    def _in_logarithms(self, mean: Tensor, sd: Tensor) -> Tensor:
+        total = torch.zeros(len(mean), self.n_boxes, dtype=mean.dtype)
+        for (_, low, high), at, s in zip(self._faces, self._beyond(mean, sd), sd.T, strict=True):
             log_low, log_high = at[:, low], at[:, high]
             # E over a box of [l, u]: s·h((f − l)/s) − s·h((f − u)/s)
             total = total + s.log()[:, None] + log_low
             total = total + log1mexp((log_high - log_low).clamp_max(-1e-14))
         return total.logsumexp(dim=1)
+
+    def _in_plain_numbers(self, mean: Tensor, sd: Tensor) -> Tensor:
+        """Return the sum itself: a third of the time, where it is not too small to be told."""
+        total = torch.ones(len(mean), self.n_boxes, dtype=mean.dtype)
+        for (_, low, high), at, s in zip(self._faces, self._beyond(mean, sd), sd.T, strict=True):
+            within = s[:, None] * at.exp()
+            total *= within[:, low] - within[:, high]
+        return total.sum(dim=1)
+
+    def _beyond(self, mean: Tensor, sd: Tensor) -> Iterator[Tensor]:
+        """Yield log h of each objective at its faces (b, f), by which a loss lies beyond them."""
+        for (faces, _, _), m, s in zip(self._faces, mean.T, sd.T, strict=True):
+            finite = faces[faces.isfinite()]
+            at = log_h((-m[:, None] - finite) / s[:, None])
+            if len(finite) < len(faces):  # faces are sorted, so infinity is the last
+                at = torch.cat([at, torch.full_like(at[:, :1], _LOG_ZERO)], dim=1)
+            yield at
 
 
 def log_probability_between(mean: Tensor, sd: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
@@ -104,46 +126,6 @@ def log_probability_between(mean: Tensor, sd: Tensor, lower: Tensor, upper: Tens
         between = log_a + log1mexp((torch.special.log_ndtr(b) - log_a).clamp_max(-1e-14))
         total = total + between.sum(dim=1)
     return total
-
-
-def thin_front(front: Tensor, most: int) -> Tensor:
-    """Return at most ``most`` points that dominate every point of ``front`` (n, k).
-
-    Losses are rounded down to a grid, coarser until few enough are left: the improvement is then
-    underestimated by less than a grid step, and no known point looks like an improvement.
-    """
-    front = front[is_non_dominated(-front)]
-    extent = (front.max(0).values - front.min(0).values).clamp_min(1e-12) if len(front) else front
-    step = 1.0 / 64
-    thin = front
-    while len(thin) > most:
-        low = front.min(0).values
-        thin = torch.unique(low + ((front - low) / (step * extent)).floor() * step * extent, dim=0)
-        thin = thin[is_non_dominated(-thin)]
-        step *= 1.5
-    return thin
-
-
-def _boxes(front: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Return lower and upper corners (K, k) in objectives to maximize: minus the losses."""
-    k = len(reference)
-    front = front[(front < reference).all(dim=1)]
-    if k == 1:
-        best = torch.minimum(front.min(), reference) if len(front) else reference
-        return -best.reshape(1, 1), torch.full((1, 1), torch.inf, dtype=reference.dtype)
-    front = front[is_non_dominated(-front)]
-    most = _LARGEST_FRONT[k]
-    thin = thin_front(front, most)
-    lower, upper = _cut(thin, reference)
-    if len(thin) < len(front) and len(lower) <= _FEW_BOXES:
-        lower, upper = _cut(thin_front(front, int(_LARGER * most)), reference)
-    return lower, upper
-
-
-def _cut(front: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    cells = FastNondominatedPartitioning(ref_point=-reference, Y=-front).get_hypercell_bounds()
-    wide = (cells[1] > cells[0]).all(dim=1)
-    return cells[0][wide], cells[1][wide]
 
 
 def log_h(z: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from scipy.stats import norm
 from spiceloop.opt.acquisition import (
     LogEhvi,
     log_probability_between,
-    thin_front,
 )
 from spiceloop.opt.pareto import hypervolume
 from spiceloop.opt.volume import volume_trace
@@ -133,19 +132,23 @@ def test_probability_of_a_hopeless_bound_keeps_its_slope() -> None:
     assert gradient[1] < -10
 
 
-def test_a_thinned_front_dominates_the_whole_one() -> None:
-    front = random_front(300, 4)
-    thin = thin_front(front, 20)
-    assert 1 <= len(thin) <= 20
-    covered = (thin[None] <= front[:, None] + 1e-12).all(-1).any(1)
-    assert covered.all()
+def test_plain_numbers_and_logarithms_tell_the_same() -> None:
+    """Near the front, deep within it, and so far behind that plain numbers are nothing."""
+    acquisition = LogEhvi(on_a_sphere(40, 5), torch.full((5,), 1.1, dtype=torch.double))
+    mean = torch.cat([on_a_sphere(20, 5) + offset for offset in (-0.3, 0.0, 0.4, 40.0, 500.0)])
+    sd = random_front(100, 5, seed=2).abs() * 0.3 + 1e-5
+    plain = acquisition(mean, sd)
+    assert plain.isfinite().all()
+    assert plain.min() < -1e4
+    logs = acquisition(mean.requires_grad_(), sd).detach()
+    assert torch.allclose(plain, logs, rtol=1e-9, atol=1e-6)
 
 
 @pytest.mark.parametrize("k", [5, 6, 10])
 def test_many_objectives_stay_a_matter_of_seconds(k: int) -> None:
     """The boxes are what a proposal takes its time for: 2,500 of eight objectives took minutes."""
     front = on_a_sphere(200, k)
-    assert 0 < LogEhvi(front, torch.full((k,), 1.1, dtype=torch.double)).n_boxes < 1200
+    assert 0 < LogEhvi(front, torch.full((k,), 1.1, dtype=torch.double)).n_boxes <= 1000
 
 
 def test_of_many_objectives_some_take_part_in_turn() -> None:
@@ -173,16 +176,6 @@ def test_a_large_front_of_few_boxes_hides_no_improvement() -> None:
         for points in (front, torch.cat([front, inside]))
     ]
     assert gain.item() == pytest.approx(volumes[1] - volumes[0], rel=1e-3)
-
-
-def test_many_points_and_objectives_stay_affordable() -> None:
-    import time
-
-    front = random_front(200, 6).abs()
-    began = time.perf_counter()
-    boxes = LogEhvi(front, torch.full((6,), 5.0, dtype=torch.double)).n_boxes
-    assert 1 <= boxes < 20_000
-    assert time.perf_counter() - began < 20
 
 
 def test_probability_has_finite_gradients_whatever_bounds_there_are() -> None:
