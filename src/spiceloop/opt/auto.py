@@ -3,8 +3,8 @@
 The rule, in order (`Auto.choose`):
 
 1. A budget of simulations only: every one is thought about.
-2. Time enough to think before each of the trials left, or thinking that takes at most `_CHEAP`
-   times as long as the simulation it precedes: the model.
+2. Time enough to think before each of the trials left, or thinking that takes at most 16 times as
+   long as the simulation it precedes, 3 times with four objectives and more: the model.
 3. Else it and a population search whose children it screens, one thought for a batch
    (`screened`), take turns: nine tenths of the clock go to the one whose trials made more progress
    per second over the latter half of the run, the rest to the other, so that it can come back (the
@@ -31,7 +31,9 @@ from spiceloop.opt.screened import Screened, batch_of
 
 __all__ = ["Auto"]
 
-_CHEAP = 16.0
+# Times a simulation that thinking may take to be cheap: with few objectives, and with `_MANY`, of
+# which a front is made of so many designs that having more of them counts for more (docs/arena.md).
+_CHEAP, _CHEAP_OF_MANY, _MANY = 16.0, 3.0, 4
 _LEAST_SHARE = 0.1
 _SHARE_INFEASIBLE = 0.75
 # Until a thought was measured it is taken to last so long.
@@ -76,7 +78,8 @@ class Auto:
             per_trial >= costs.thought_s + costs.trial_s
         ):
             return Choice("model", 1, f"{each}: time to think about each trial left")
-        if costs.thought_s <= _CHEAP * costs.trial_s:
+        cheap = _CHEAP if len(task.goals) < _MANY else _CHEAP_OF_MANY
+        if costs.thought_s <= cheap * costs.trial_s:
             return Choice("model", 1, f"{each}: thinking is cheap")
         share = _model_share(task, history, costs)
         of_model, of_others = costs.spent(timing)

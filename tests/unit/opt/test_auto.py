@@ -85,6 +85,20 @@ def test_short_simulations_get_most_of_the_trials_and_thinking_its_share_of_the_
     assert len(history.x) > 5000
 
 
+def test_thinking_is_cheap_for_longer_with_few_objectives() -> None:
+    """Five simulations' time: worth it for a front of two, not for one of four."""
+    few, seconds = history_of(40, 0.1, 0.5), Budget(None, 1e5)
+    assert "thinking is cheap" in Auto().choose(replace(TASK, budget=seconds), few).reason
+    names = ("f", "g", "h", "i")
+    task = replace(TASK, goals=tuple(Goal(n, False, "linear") for n in names), budget=seconds)
+    metrics = np.hstack([few.metrics, 2.0 - few.metrics])
+    many = replace(few, metrics=metrics, metric_names=names)
+    assert "of the clock to the model" in Auto().choose(task, many).reason
+    slow = history_of(40, 0.2, 0.5)
+    many = replace(slow, metrics=metrics, metric_names=names)
+    assert "thinking is cheap" in Auto().choose(task, many).reason
+
+
 def test_what_storing_takes_counts_as_the_simulation_s() -> None:
     task = within(None, 1e5)
     assert "of the clock to the model" in Auto().choose(task, history_of(40, 0.003, 0.5)).reason
