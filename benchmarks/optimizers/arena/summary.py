@@ -87,7 +87,9 @@ def draw(runs: Runs, file: Path) -> None:
     handles = {
         label: h for ax in shown for h, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
-    shown[0].legend(handles.values(), handles.keys(), fontsize="small")
+    figure.legend(
+        handles.values(), handles.keys(), fontsize="small", loc="outside lower center", ncols=11
+    )
     figure.savefig(file, dpi=130)
     plt.close(figure)
 
