@@ -11,7 +11,8 @@ so on. Those of u are then a box again,
 
 the mirror image of that paper's cut of the dominated region. There are as many as local upper
 bounds. BoTorch's `FastNondominatedPartitioning` cuts the same region by a second run over all local
-upper bounds, into two to three times as many boxes, in a hundred times as long.
+upper bounds, with five objectives into two to three times as many boxes, in hundreds of times as
+long.
 """
 
 from __future__ import annotations
@@ -24,17 +25,15 @@ from spiceloop.opt.pareto import pareto_mask
 
 __all__ = ["cut", "improving_boxes", "thin_front"]
 
-# The finest grid that a large front is thinned by, in steps a range, and how much coarser the
-# coarsest is.
-_FINEST, _COARSEST = 64.0, 64.0
-# A grid is looked for by so many halvings between the two: the last is by some 7 %.
-_HALVINGS = 6
+# The finest grid that a large front is thinned by, in steps a range; a coarser one is looked for by
+# so many halvings, the last of them by some 7 %.
+_FINEST, _HALVINGS = 64.0, 6
 # On a grid most boxes have no volume: so many times more are let pass until that is known.
 _ON_THE_WAY = 10
 
 
 def improving_boxes(front: Floats, reference: Floats, most: int) -> tuple[Floats, Floats]:
-    """Return lower and upper corners (K, k) of disjoint boxes, K ≤ ``most``, in losses.
+    """Return lower and upper corners (K, k) of disjoint boxes, K ≤ ``most`` ≥ k, in losses.
 
     Their union is what lies below ``reference`` (k,) and no row of ``front`` (n, k) dominates. A
     front that takes more boxes is thinned (`thin_front`), as little as will do. The lower corners
@@ -43,17 +42,17 @@ def improving_boxes(front: Floats, reference: Floats, most: int) -> tuple[Floats
     front = front[(front < reference).all(axis=1)]
     front = front[pareto_mask(front)]
     found = cut(front, reference, most)
-    finest, coarsest = 0.0, 1.0  # shares of the way, in logarithms
     if found is None:
-        found = cut(thin_front(front, _FINEST / _COARSEST), reference, most)
+        # The ideal point takes no more boxes than there are objectives.
+        found = cut(front.min(axis=0, keepdims=True), reference, most)
+        coarse, fine = 1.0, _FINEST
         for _ in range(_HALVINGS):
-            middle = 0.5 * (finest + coarsest)
-            tried = cut(thin_front(front, _FINEST * _COARSEST**-middle), reference, most)
-            if tried is None:
-                finest = middle
+            steps = (coarse * fine) ** 0.5
+            if (tried := cut(thin_front(front, steps), reference, most)) is None:
+                fine = steps
             else:
-                found, coarsest = tried, middle
-    assert found is not None, "one design takes no more boxes than there are objectives"
+                found, coarse = tried, steps
+    assert found is not None
     return found
 
 

@@ -79,6 +79,13 @@ def test_a_front_of_too_many_boxes_is_thinned_no_more_than_needed(k: int, most: 
     assert not inside.any()
 
 
+def test_no_front_takes_more_boxes_than_it_may() -> None:
+    front, reference = some_front(100, 8, None), np.full(8, 1.1)
+    boxes = improving_boxes(front, reference, 8)
+    assert len(boxes[0]) == 8
+    assert 0.0 < volume_of(boxes) < volume_left(front, reference)
+
+
 def test_a_thinned_front_dominates_the_whole_one() -> None:
     front = some_front(300, 4, None)
     thin = thin_front(front, 5.0)
