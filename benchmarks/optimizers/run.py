@@ -28,9 +28,8 @@ sys.path.insert(0, str(HERE))
 from arena import problems, summary, tables  # noqa: E402
 from arena.budget import Budget  # noqa: E402
 from arena.competitors import COMPETITORS, TIMED_ONLY  # noqa: E402
-from arena.one_run import UNFINISHED  # noqa: E402
 from arena.problems import ArenaProblem  # noqa: E402
-from arena.record import Record, read_text, run_file, write_text  # noqa: E402
+from arena.record import Record, run_file, under_way  # noqa: E402
 
 BUDGETS = ("35", "100", "200", "60s")
 # What CI runs: a closed form and two circuits, a few simulations each. Ax has an environment of its
@@ -122,7 +121,9 @@ def run_all(
             if process.poll() is None and seconds > 1.5 * options.limit + 60:
                 process.kill()  # one proposal or one simulation that never ends
                 process.wait()
-                settle(files[process])
+                # What counts as its result: it would be no other next time.
+                if under_way(files[process]).exists():
+                    under_way(files[process]).replace(files[process])
             if process.poll() is not None:
                 del running[process]
                 failures += process.returncode != 0
@@ -132,20 +133,12 @@ def run_all(
     return failures
 
 
-def settle(file: Path) -> None:
-    """Let what a killed run had count as its result: it would be no other next time."""
-    if file.exists():
-        stopped = f'"stopped": "{UNFINISHED}"'
-        text = read_text(file).replace(stopped, '"stopped": "killed far beyond its limit"', 1)
-        write_text(file, text)
-
-
 def done(results: Path, name: str, competitor: str, budget: Budget, seed: int) -> bool:
     file = run_file(results, name, competitor, budget.timed, seed)
     if not file.exists():
         return False
     record = Record.read(file, ArenaProblem.load(name))
-    return record.stopped != UNFINISHED and record.enough_for(budget)
+    return record.enough_for(budget)
 
 
 def start(

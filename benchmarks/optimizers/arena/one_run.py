@@ -3,7 +3,8 @@
     python -m arena.one_run PROBLEM COMPETITOR BUDGET SEED LIMIT FILE     # started by run.py
 
 ``LIMIT`` is in seconds: a run that takes longer ends after the evaluation under way. What there is
-is written every few seconds, so a run whose process is killed leaves its evaluations behind.
+is written every few seconds to a file of its own, so a run whose process is killed leaves its
+evaluations behind, and the shorter run that was there before.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import numpy as np
 from arena.budget import Budget
 from arena.competitors import make_competitor
 from arena.problems import ArenaProblem
-from arena.record import Record
+from arena.record import Record, under_way
 
 __all__ = ["run_one"]
 
 _WRITE_EVERY = 10.0  # seconds
-UNFINISHED = "killed"
+KILLED = "killed far beyond its limit"
 
 
 def run_one(
@@ -31,7 +32,7 @@ def run_one(
     """Run until the budget or the limit is used up, and write the record."""
     space = problem.task.space
     designs, rows, thinking, thinking_cpu, simulation = [], [], [], [], []
-    about = {"problem": problem.name, "competitor": competitor, "seed": seed, "budget": str(budget)}
+    about = {"problem": problem.name, "competitor": competitor, "seed": seed}
 
     def record(stopped: str) -> Record:
         n = len(rows)
@@ -41,6 +42,7 @@ def run_one(
             np.array(thinking),
             np.array(thinking_cpu),
             np.array(simulation),
+            budget,
             stopped,
         )
 
@@ -69,11 +71,12 @@ def run_one(
             if used > limit:
                 stopped = f"limit of {limit:g} s"
             if t3 - written > _WRITE_EVERY:
-                record(UNFINISHED).write(file, problem, about)
+                record(KILLED).write(under_way(file), problem, about)
                 written = time.perf_counter()
         player.close()
     final = record(stopped)
     final.write(file, problem, {**about, "setting_up_s": round(setting_up, 3)})
+    under_way(file).unlink(missing_ok=True)
     return final
 
 

@@ -18,7 +18,7 @@ from arena.budget import Budget
 from arena.problems import ArenaProblem
 from spiceloop.opt.base import Floats
 
-__all__ = ["Record", "environment", "read_text", "run_file", "write_text"]
+__all__ = ["Record", "environment", "read_text", "run_file", "under_way", "write_text"]
 
 _PACKAGES = ("spiceloop", "botorch", "gpytorch", "torch", "optuna", "pymoo", "moocore", "numpy")
 _DIGITS = 6
@@ -26,13 +26,17 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Record:
-    """Rows are evaluations in order. ``stopped`` says why a run is shorter than its budget."""
+    """Rows are evaluations in order.
+
+    ``asked`` is the budget it was started with, ``stopped`` says why it is shorter than that.
+    """
 
     designs: Floats  # (n, d), SI values on the grid
     rows: Floats  # (n, m), NaN where the simulation failed
     thinking_s: Floats  # (n,), asking and telling, wall clock
     thinking_cpu_s: Floats  # (n,), the same in processor seconds: equal on a busy machine
     simulation_s: Floats  # (n,)
+    asked: Budget
     stopped: str = ""
 
     @property
@@ -48,8 +52,9 @@ class Record:
         return len(self.rows) >= budget.simulations
 
     def enough_for(self, budget: Budget) -> bool:
-        """Whether the run is full, or was stopped and so will never hold more."""
-        return bool(self.stopped) or self.full(budget)
+        """Whether the run is full, or was stopped on the way to as much or more."""
+        stopped = bool(self.stopped) and self.asked.timed == budget.timed
+        return self.full(budget) or (stopped and self.asked.simulations >= budget.simulations)
 
     def within(self, budget: Budget) -> slice:
         """Return the evaluations that a budget allows."""
@@ -70,7 +75,12 @@ class Record:
                 strict=True,
             )
         ]
-        head = {**about, "stopped": self.stopped, "environment": environment()}
+        head = {
+            **about,
+            "budget": str(self.asked),
+            "stopped": self.stopped,
+            "environment": environment(),
+        }
         head["columns"] = _columns(problem)
         text = json.dumps(head, indent=1)[:-2] + ',\n "evaluations": [\n  '
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -88,12 +98,18 @@ class Record:
         values = np.array(
             [[np.nan if v is None else v for v in row] for row in found["evaluations"]], dtype=float
         ).reshape(-1, len(found["columns"]))
-        return cls(values[:, :d], values[:, d:-3], *values[:, -3:].T, found["stopped"])
+        asked = Budget.parse(found["budget"])
+        return cls(values[:, :d], values[:, d:-3], *values[:, -3:].T, asked, found["stopped"])
 
 
 def run_file(results: Path, problem: str, competitor: str, timed: bool, seed: int) -> Path:
     """Return where a run is kept. Runs of all budgets in simulations are one run, the longest."""
     return results / problem / f"{competitor}{'-timed' if timed else ''}-{seed}.json.gz"
+
+
+def under_way(file: Path) -> Path:
+    """Return where the evaluations so far of a run are that has not ended."""
+    return file.with_suffix(".partial")
 
 
 def read_text(file: Path) -> str:

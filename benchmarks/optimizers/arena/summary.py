@@ -9,7 +9,6 @@ import numpy as np
 
 from arena import measures, problems
 from arena.competitors import COMPETITORS
-from arena.one_run import UNFINISHED
 from arena.problems import ArenaProblem
 from arena.record import Record, run_file
 from spiceloop.opt.base import Floats
@@ -32,7 +31,7 @@ Runs = dict[tuple[str, str, bool], list[Run]]  # by problem, competitor, timed
 
 
 def collect(results: Path) -> Runs:
-    """Read every run below a folder; those whose process was killed are left out."""
+    """Read every run below a folder."""
     found: Runs = {}
     for name in problems.names():
         problem = ArenaProblem.load(name)
@@ -42,8 +41,6 @@ def collect(results: Path) -> Runs:
                 files = (results / name).glob(pattern.replace("-0.", "-[0-9]*."))
                 for file in sorted(files):
                     record = Record.read(file, problem)
-                    if record.stopped == UNFINISHED:
-                        continue
                     ok = problem.feasible(record.rows)
                     trace = measures.hypervolume_trace(problem.losses(record.rows), ok)
                     found.setdefault((name, competitor, timed), []).append(Run(record, trace, ok))

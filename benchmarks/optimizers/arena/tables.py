@@ -77,7 +77,7 @@ def standing(runs: Runs, budgets: Sequence[Budget]) -> str:
     Of spiceloop that is `ehvi` at equal simulations and `auto`, its default, at equal seconds. The
     best is the one whose median hypervolume is the largest at a budget. ``to reach it`` are the
     simulations, or seconds, after which half of spiceloop's runs have as much, and their share of
-    the budget.
+    the budget. Where every median of the others is 0, some of their runs may still be feasible.
     """
     lines = [
         "| problem | budget | spiceloop | best of the others | over it | to reach it |",
@@ -92,11 +92,11 @@ def standing(runs: Runs, budgets: Sequence[Budget]) -> str:
                 continue
             best = max(others, key=lambda c: others[c])
             goal, own = others[best], _median(ours, budget)
-            named, ratio, share = "none feasible", "", ""
+            named, ratio, share = "0 in the median", "", ""
             if goal > 0.0:
                 named = f"{best} {_volume(group[best], budget)}, {_seeds(group[best], budget)}"
                 ratio = f"{own / goal:.2f}"
-                took = measures.quartiles([_reach(r, budget, goal) for r in ours])[1]
+                took = sorted(_reach(r, budget, goal) for r in ours)[(len(ours) - 1) // 2]
                 whole = budget.seconds if budget.timed else budget.simulations
                 unit = " s" if budget.timed else ""
                 share = "never" if np.isinf(took) else f"{took:.0f}{unit} ({took / whole:.0%})"

@@ -48,15 +48,17 @@ class LogEhvi:
         front: losses (n, k) of the designs to improve on; n may be 0.
         reference: the losses (k,) beyond which nothing counts.
         turn: a number that changes with every design, such as how many are known.
+
+    ``part`` are the objectives that take part.
     """
 
     def __init__(self, front: Tensor, reference: Tensor, turn: int = 0) -> None:
         k = len(reference)
-        self._part = list(range(k))
+        self.part = list(range(k))
         if k > _MOST_OBJECTIVES:
             drawn = np.random.default_rng(turn).choice(k, _TAKE_PART, replace=False)
-            self._part = sorted(drawn.tolist())
-        known, behind = front[:, self._part].numpy(), reference[self._part].numpy()
+            self.part = sorted(drawn.tolist())
+        known, behind = front[:, self.part].numpy(), reference[self.part].numpy()
         lower, upper = (torch.as_tensor(c) for c in improving_boxes(known, behind, _MOST_BOXES))
         self.n_boxes = len(lower)
         # Boxes share their faces: an integral is computed once a face, then gathered.
@@ -67,7 +69,7 @@ class LogEhvi:
 
     def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
         """Return values (b,) for posterior means and standard deviations (b, k) of the losses."""
-        mean, sd = mean[:, self._part], sd[:, self._part]
+        mean, sd = mean[:, self.part], sd[:, self.part]
         if torch.is_grad_enabled() and (mean.requires_grad or sd.requires_grad):
             return self._in_logarithms(mean, sd)
         total = self._in_plain_numbers(mean, sd)

@@ -68,7 +68,7 @@ class Auto:
         timing, seconds = history.timing, task.budget.seconds
         if seconds is None or timing is None or len(history.x) < 2:
             return Choice("model", 1, "no limit in seconds: every simulation is thought about")
-        costs = _Costs.measured(timing)
+        costs = _Costs.measured(history, timing)
         left = seconds - costs.used_s
         each = f"simulation {_short(costs.trial_s)}, thinking {_short(costs.thought_s)}"
         if _hurried(task, history):
@@ -100,14 +100,19 @@ class _Costs:
     used_s: float
 
     @classmethod
-    def measured(cls, timing: Timing) -> _Costs:
-        """What passes from one end to the next without thinking is a trial's: storing it too."""
+    def measured(cls, history: History, timing: Timing) -> _Costs:
+        """What passes from one end to the next without thinking is a trial's: storing it too.
+
+        With several workers it is hidden where others think meanwhile, and is then their share of
+        a simulation at least.
+        """
         order = np.argsort(timing.clock_s, kind="stable")[-_RECENT:]
         clock = timing.clock_s[order]
         busy = clock[-1] - clock[0] - timing.thinking_s[order[1:]].sum()
+        share = timing.simulation_s[order[1:]].mean() / (len(history.pending) + 1)
         thoughts = timing.thinking_s[timing.guided & (timing.thinking_s > 0)][-_LATEST:]
         return cls(
-            max(float(busy) / (len(order) - 1), 1e-6),
+            max(float(busy) / (len(order) - 1), float(share), 1e-6),
             float(np.median(thoughts)) if len(thoughts) else _FIRST_THOUGHT_S,
             float(clock[-1]),
         )
@@ -124,7 +129,7 @@ def _hurried(task: Task, history: History) -> bool:
     timing, seconds = history.timing, task.budget.seconds
     if timing is None or seconds is None or len(history.x) < 2:
         return False
-    costs = _Costs.measured(timing)
+    costs = _Costs.measured(history, timing)
     return seconds - costs.used_s < costs.thought_s + costs.trial_s
 
 

@@ -117,9 +117,10 @@ def build_acquisition(
     as giving what the model predicts.
     """
     k = len(outputs.reference)
+    turn = outputs.n_finished + len(pending)
     model, front = believing(outputs, model, pending)
-    mend = mending(outputs, model)
-    ehvi = LogEhvi(front, torch.as_tensor(outputs.reference), turn=len(model.y))
+    mend = mending(outputs, model, turn)
+    ehvi = LogEhvi(front, torch.as_tensor(outputs.reference), turn)
     lower, upper = torch.as_tensor(outputs.lower), torch.tensor(outputs.upper)
     if outputs.feasible.any():
         upper[:k] = torch.inf
@@ -152,12 +153,15 @@ def believing(outputs: Outputs, model: Surrogate, pending: Floats) -> tuple[Surr
     return model, torch.cat([front, y[met, : front.shape[1]]])
 
 
-def mending(outputs: Outputs, model: Surrogate) -> LogViolationImprovement | None:
-    """Return what stands for EHVI and the bounds, where it is its turn."""
-    if outputs.feasible.any() or not outputs.constrained:
+def mending(outputs: Outputs, model: Surrogate, turn: int) -> LogViolationImprovement | None:
+    """Return what stands for EHVI and the bounds, where it is its turn: an odd one.
+
+    ``turn`` counts the study's designs, and not the model's, whose number stays at some time.
+    """
+    if turn % 2 == 0 or outputs.feasible.any() or not outputs.constrained:
         return None
     bounds = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)
-    return LogViolationImprovement.in_turn(model.y, *bounds)
+    return LogViolationImprovement.where_many(model.y, *bounds)
 
 
 def _centres(outputs: Outputs) -> list[Floats]:

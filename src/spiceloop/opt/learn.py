@@ -19,21 +19,23 @@ from spiceloop.opt.base import Floats, History, Task
 from spiceloop.opt.fit import fit_length_scales
 from spiceloop.opt.model import NOISE, Surrogate, condition
 from spiceloop.opt.outputs import Outputs, model_outputs
-from spiceloop.opt.thin import thinned
 
 __all__ = ["learn"]
 
 # Up to so many trials each one counts; then the history has to grow by this factor.
 _FEW, _GROWTH = 20, 1.1
+# Finished trials that length scales are fitted to at least, while there are more.
+_LEAST = 2
 
 
 def learn(task: Task, history: History) -> tuple[Outputs, Surrogate]:
     """Return the outputs and the model of a history with at least one finished trial."""
-    outputs = model_outputs(task, thinned(task, history))
+    outputs = model_outputs(task, history)
     n = _fitted_rows(len(history.x))
     known = outputs
-    if n < len(history.x):
-        known = model_outputs(task, thinned(task, _first(history, n)))
+    # An earlier history of failures only tells no length scale.
+    if n < len(history.x) and np.count_nonzero(~history.failed[:n]) >= _LEAST:
+        known = model_outputs(task, _first(history, n))
     scales = _length_scales(known.x.tobytes(), known.y.tobytes(), len(known.x))
     return outputs, condition(scales, torch.as_tensor(outputs.x), torch.as_tensor(outputs.y), NOISE)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from spiceloop.opt.base import Constraint, Floats, History, Task
 from spiceloop.opt.pareto import Mask, feasible_mask, losses, reference_point
-from spiceloop.opt.thin import initial_rows
+from spiceloop.opt.thin import initial_rows, thinned
 from spiceloop.opt.transform import MetricScale, column, metric_scales
 
 __all__ = ["Outputs", "improvement_reference", "model_outputs"]
@@ -36,7 +36,9 @@ class Outputs:
     """The finished trials, for the model. Rows are finished trials, columns standardised outputs.
 
     ``lower`` and ``upper`` (m,) are the constraints in the same units, infinite where none;
-    ``reference`` (k,) is what hypervolume improvement is counted from.
+    ``reference`` (k,) is what hypervolume improvement is counted from. Output j is its transformed
+    metric, the sign turned for a goal to maximize, clipped, less ``centre`` (m,), over ``sd`` (m,).
+    ``n_finished`` counts the whole study's trials, of which a long one's model has fewer.
     """
 
     x: Floats  # (n, d)
@@ -45,6 +47,9 @@ class Outputs:
     lower: Floats  # (m,)
     upper: Floats  # (m,)
     reference: Floats  # (k,)
+    centre: Floats  # (m,)
+    sd: Floats  # (m,)
+    n_finished: int
 
     @property
     def front(self) -> Floats:
@@ -58,7 +63,12 @@ class Outputs:
 
 
 def model_outputs(task: Task, history: History) -> Outputs:
-    """Transform, clip and standardise what the finished trials gave; there must be one."""
+    """Transform, clip and standardise what the finished trials gave; there must be one.
+
+    Of a long history the trials that `thinned` leaves.
+    """
+    n_finished = int(np.count_nonzero(~history.failed))
+    history = thinned(task, history)
     args = (task, history.metrics, history.metric_names)
     scales = metric_scales(*args)
     goals = {goal.metric: goal for goal in task.goals}
@@ -85,6 +95,9 @@ def model_outputs(task: Task, history: History) -> Outputs:
         lower=(lower - centre) / sd,
         upper=(upper - centre) / sd,
         reference=(reference - centre[:k]) / sd[:k],
+        centre=centre,
+        sd=sd,
+        n_finished=n_finished,
     )
 
 

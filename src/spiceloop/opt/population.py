@@ -26,8 +26,8 @@ Indices = npt.NDArray[np.int_]
 
 # The population is a share of the finished trials: small while there are few, so that it moves.
 _SHARE, _SMALLEST, _LARGEST = 0.2, 20, 100
-# Distribution indices of crossover and mutation as in the NSGA-II paper; a child is a mutant in one
-# variable on average. Scale and crossover rate of the differences as in the GDE3 paper.
+# Distribution indices of crossover and mutation as pymoo's NSGA-II has them; a child is a mutant in
+# one variable on average. Scale and crossover rate of the differences as in the GDE3 paper.
 _CROSS, _MUTATE = 15.0, 20.0
 _SCALE, _RATE = 0.5, 0.5
 _TRIES = 10

@@ -44,8 +44,7 @@ class Screened:
     def ask(self, task: Task, history: History, n: int, seed: int) -> Floats:
         """See `spiceloop.opt.base.Optimizer.ask`.
 
-        Sobol points and unscreened children where `Population` has the first, and until two trials
-        have finished.
+        Sobol points where `Population` has them, and until four trials have finished.
         """
         parents = parents_of(task, history)
         if history.n_asked < task.n_initial or len(parents) < 4:

@@ -94,9 +94,7 @@ def climb_on_grid(
     snapped = space.snap_unit(points)
     found, values = _ordered(acquisition, torch.as_tensor(snapped))
     coarse = [
-        (j, v.grid / (v.upper - v.lower))
-        for j, v in enumerate(space.variables)
-        if v.grid and (v.upper - v.lower) / v.grid <= _FINE
+        j for j, v in enumerate(space.variables) if v.grid and (v.upper - v.lower) / v.grid <= _FINE
     ]
     if not coarse:
         return found
@@ -104,7 +102,7 @@ def climb_on_grid(
     for i in range(min(best, len(found))):
         point, value = found[i], values[i]
         for _ in range(rounds):
-            around = _grid_neighbours(space, point, [j for j, _ in coarse])
+            around = _grid_neighbours(space, point, coarse)
             trail.append(around)
             near, near_values = _ordered(acquisition, torch.as_tensor(around))
             if not near_values[0] > value:

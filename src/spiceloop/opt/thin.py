@@ -9,9 +9,9 @@ import numpy as np
 from spiceloop.opt.base import History, Task
 from spiceloop.opt.population import best_first
 
-__all__ = ["initial_rows", "thinned"]
+__all__ = ["MOST", "initial_rows", "thinned"]
 
-_MOST = 200
+MOST = 200
 _BEST = 0.6  # of the rows
 _MOST_INITIAL = 50
 
@@ -22,21 +22,21 @@ def initial_rows(task: Task, history: History) -> int:
 
 
 def thinned(task: Task, history: History) -> History:
-    """Return the history with at most `_MOST` rows.
+    """Return the history with at most `MOST` rows.
 
     The start and the quasi-random trials stay, which tell what the space is like; the best; and
     some of the rest.
     """
     n = len(history.x)
-    if n <= _MOST:
+    if n <= MOST:
         return history
-    best = best_first(task, history, int(_BEST * _MOST))
+    best = best_first(task, history, int(_BEST * MOST))
     start = history.start
     first = range(initial_rows(task, history))
     kept = np.union1d(best, [*first, *(() if start is None else (start,))]).astype(int)
     others = np.setdiff1d(np.arange(n), kept)
     rng = np.random.default_rng(history.n_asked)
-    drawn = rng.choice(others, min(len(others), _MOST - len(kept)), replace=False)
+    drawn = rng.choice(others, min(len(others), MOST - len(kept)), replace=False)
     rows = np.union1d(kept, drawn)
     return replace(
         history,

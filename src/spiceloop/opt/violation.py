@@ -39,15 +39,14 @@ class LogViolationImprovement:
         self.best = self._excess(y).clamp_min(0.0).sum(dim=1).min()
 
     @classmethod
-    def in_turn(cls, y: Tensor, lower: Tensor, upper: Tensor) -> LogViolationImprovement | None:
-        """Return it where it is its turn.
+    def where_many(cls, y: Tensor, lower: Tensor, upper: Tensor) -> LogViolationImprovement | None:
+        """Return it where every known design breaks more than `FEW` bounds.
 
-        That is where an odd number of designs is known, and every one breaks more than `FEW`
-        bounds: with few to mend the probability of meeting them all finds it sooner.
+        With few to mend the probability of meeting them all finds it sooner.
         """
         found = cls(y, lower, upper)
         broken = (found._excess(y) > 0.0).sum(dim=1)
-        return found if len(y) % 2 and broken.min() > FEW else None
+        return found if broken.min() > FEW else None
 
     def __call__(self, mean: Tensor, sd: Tensor) -> Tensor:
         """Return values (b,) for posterior means and standard deviations (b, m)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -120,6 +122,7 @@ def test_a_budget_cuts_a_longer_run() -> None:
         thinking_s=np.array([1.0, 1.0, 2.0, 3.0]),
         thinking_cpu_s=np.zeros(4),
         simulation_s=np.full(4, 0.5),
+        asked=Budget.parse("4"),
     )
     assert record.within(Budget.parse("3")) == slice(0, 3)
     assert record.within(Budget.parse("5.6s")) == slice(0, 3)
@@ -127,6 +130,10 @@ def test_a_budget_cuts_a_longer_run() -> None:
     assert not record.enough_for(Budget.parse("5"))
     assert record.enough_for(Budget.parse("9s"))
     assert not record.enough_for(Budget.parse("9.6s"))
+    short = replace(record, asked=Budget.parse("35"), stopped="limit of 1 s")
+    assert short.enough_for(Budget.parse("35"))
+    assert not short.full(Budget.parse("35"))
+    assert not short.enough_for(Budget.parse("100"))  # which it was never asked for
     for wrong in ("0", "-3s", "2.5", "soon"):
         with pytest.raises(ValueError):
             Budget.parse(wrong)

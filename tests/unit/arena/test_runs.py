@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ from arena.budget import Budget
 from arena.competitors import COMPETITORS, make_competitor
 from arena.one_run import run_one
 from arena.problems import FOLDER, ArenaProblem, names
-from arena.record import Record, run_file
+from arena.record import Record, run_file, under_way
 from spiceloop.spec.evaluate import Evaluator
 from spiceloop.spec.load import load_problem
 from spiceloop.units import parse_spice
@@ -32,10 +35,11 @@ def test_every_competitor_repeats_itself_and_survives_failures(competitor: str) 
     problem = ArenaProblem.load("czdt1")
     d, m = len(problem.task.space), len(problem.metric_names)
     asked = []
+    n = 11 if competitor == "qlognehvi" else 12  # the eleventh is its first; it takes ten seconds
     for _ in range(2):
         player = make_competitor(competitor, problem, Budget.parse("100"), seed=3)
         points = []
-        for i in range(12):
+        for i in range(n):
             x = player.ask()
             assert x.shape == (d,)
             assert ((x >= 0) & (x <= 1)).all()
@@ -46,7 +50,7 @@ def test_every_competitor_repeats_itself_and_survives_failures(competitor: str) 
         player.close()
         asked.append(np.array(points))
     assert asked[0] == pytest.approx(asked[1], abs=1e-6)
-    assert len(np.unique(asked[0].round(9), axis=0)) == 12
+    assert len(np.unique(asked[0].round(9), axis=0)) == n
 
 
 def test_spiceloop_and_the_samplers_begin_with_the_same_points() -> None:
@@ -130,16 +134,17 @@ def test_where_spiceloop_stands_is_told_in_simulations_and_in_seconds(tmp_path: 
     """Hypervolumes made up; a timed run takes a second an evaluation."""
     problem = ArenaProblem.load("czdt1")
 
-    def write(competitor: str, timed: bool, depth: np.ndarray) -> None:
+    def write(competitor: str, timed: bool, depth: np.ndarray, seed: int = 0) -> None:
         # Feasible designs whose two objectives go down together.
         f = 1.1 - 0.5 * depth
         others = np.ones((len(f), len(problem.metric_names) - 2))
         rows = np.column_stack([f, f, others])
         ones = np.ones(len(f))
         designs = np.full((len(f), len(problem.task.space)), 0.5)
-        record = Record(designs, rows, 0 * ones, 0 * ones, ones)
-        about = {"problem": "czdt1", "competitor": competitor, "seed": 0, "budget": "10"}
-        record.write(run_file(tmp_path, "czdt1", competitor, timed, 0), problem, about)
+        asked = Budget.parse("10s" if timed else "10")
+        record = Record(designs, rows, 0 * ones, 0 * ones, ones, asked)
+        about = {"problem": "czdt1", "competitor": competitor, "seed": seed}
+        record.write(run_file(tmp_path, "czdt1", competitor, timed, seed), problem, about)
 
     quick, slow = np.linspace(0.2, 2.0, 10), np.linspace(0.1, 1.0, 10)
     for timed in (False, True):
@@ -151,3 +156,26 @@ def test_where_spiceloop_stands_is_told_in_simulations_and_in_seconds(tmp_path: 
     assert "tpe" in simulations
     assert simulations.endswith("| 4.00 | 5 (50%) |")
     assert seconds.endswith("| 4.00 | 5 s (50%) |")
+    # Half of the runs are as far after five simulations, where the other never gets.
+    write("ehvi", False, 0.1 * slow, seed=1)
+    (line,) = tables.standing(summary.collect(tmp_path), [Budget.parse("10")]).splitlines()[2:]
+    assert line.endswith("| 2.00 | 5 (50%) |")
+
+
+def test_a_longer_run_that_is_killed_leaves_the_shorter_one(tmp_path: Path) -> None:
+    problem, file = ArenaProblem.load("czdt1"), run_file(tmp_path, "czdt1", "sobol", False, 0)
+    run_one(problem, "sobol", Budget.parse("20"), 0, 100.0, file)
+    longer = [sys.executable, "-m", "arena.one_run", "czdt1", "sobol", "1000000", "0", "100"]
+    process = subprocess.Popen([*longer, str(file)], cwd=FOLDER.parent)
+    try:
+        deadline = time.monotonic() + 100
+        while not under_way(file).exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
+    assert len(Record.read(under_way(file), problem).rows) > 20
+    (run,) = summary.collect(tmp_path)["czdt1", "sobol", False]
+    assert len(run.record.rows) == 20

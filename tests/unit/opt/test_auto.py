@@ -127,3 +127,16 @@ def test_a_short_history_is_answered_as_by_the_model_alone() -> None:
     assert np.array_equal(
         Auto().ask(within(35), history, 1, seed=3), Ehvi().ask(within(35), history, 1, seed=3)
     )
+
+
+def test_a_simulation_hidden_behind_the_thinking_of_others_still_costs() -> None:
+    """Four workers, 2.5 s a simulation, 1 s a thought: the clock shows thinking only."""
+    n = 150
+    alone = history_of(n, 2.5, 1.0)
+    assert alone.timing is not None
+    timing = replace(alone.timing, clock_s=np.cumsum(alone.timing.thinking_s) + 2.5)
+    history = replace(alone, timing=timing, pending=np.full((3, 3), 0.5))
+    choice = Auto().choose(within(None, 600), history)
+    assert choice.method == "model"
+    assert "simulation 620 ms" in choice.reason
+    assert "thinking is cheap" in choice.reason

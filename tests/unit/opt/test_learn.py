@@ -11,7 +11,7 @@ import pytest
 from spiceloop.circuit.design_space import DesignSpace, Variable
 from spiceloop.opt import learn as module
 from spiceloop.opt.base import Constraint, Goal, History, Task
-from spiceloop.opt.ehvi import Ehvi
+from spiceloop.opt.ehvi import Ehvi, mending
 from spiceloop.opt.fit import fit_length_scales
 from spiceloop.opt.learn import learn
 from spiceloop.opt.model import NOISE, fit_surrogate
@@ -120,3 +120,30 @@ def test_linear_metrics_may_have_any_size(factor: float, start: int | None) -> N
     np.testing.assert_allclose(other.y, one.y, rtol=1e-9)
     np.testing.assert_allclose(other.reference, one.reference, rtol=1e-9)
     np.testing.assert_allclose(other.upper, one.upper, rtol=1e-9)
+
+
+@pytest.mark.parametrize("failures", [30, 39])
+def test_a_study_that_began_with_failures_only_is_learnt_from(failures: int) -> None:
+    """Length scales are of an earlier history, which has no finished trial yet."""
+    history = history_of(failures + 2)
+    failed = np.arange(failures + 2) < failures
+    metrics = np.where(failed[:, None], np.nan, history.x[:, :2])
+    history = replace(history, metrics=metrics, failed=failed, start=None)
+    proposed = Ehvi().ask(TASK, history, 1, seed=0)
+    assert ((proposed >= 0) & (proposed <= 1)).all()
+
+
+def test_turns_go_on_when_the_model_has_as_many_trials_as_it_ever_will() -> None:
+    """Every other design of a long study that breaks many bounds is to mend them."""
+    bounds = tuple(Constraint(f"c{j}", maximum=-1.0) for j in range(3))
+    task = replace(TASK, constraints=bounds)
+    x = np.random.default_rng(3).random((206, 3))
+    metrics = np.hstack([x[:, :2], x])
+    names = ("f", "g", "c0", "c1", "c2")
+    turns = []
+    for n in range(196, 206):
+        history = History(x[:n], metrics[:n], names, np.zeros(n, bool), np.empty((0, 3)), n)
+        outputs, model = learn(task, history)
+        assert len(model.y) == min(n, 200)
+        turns.append(mending(outputs, model, outputs.n_finished) is not None)
+    assert turns == [n % 2 == 1 for n in range(196, 206)]

@@ -15,6 +15,7 @@ from spiceloop.opt.base import Constraint, Floats, Goal, History, Task
 from spiceloop.opt.ehvi import build_acquisition
 from spiceloop.opt.explain.moment import Moment
 from spiceloop.opt.explain.terms import terms_at
+from spiceloop.opt.pareto import hypervolume
 
 SPACE = DesignSpace((Variable("a", 1.0, 10.0, log=True), Variable("b", 0.0, 1.0)))
 NAMES = ("cost", "speed", "margin")
@@ -102,3 +103,47 @@ def test_known_ground_is_exploited_and_the_unknown_explored() -> None:
 def test_too_few_trials_make_no_model() -> None:
     with pytest.raises(StudyError, match="3 trials finished; a model takes 5"):
         Moment.of(task(0.0), history(3))
+
+
+def test_of_many_objectives_gain_and_volume_are_told_in_the_same_ones() -> None:
+    """Six objectives, four of which take part: a sure gain is the growth of their volume."""
+    goals = tuple(Goal(f"f{j}", maximize=False, scale="linear") for j in range(6))
+    space = DesignSpace(tuple(Variable(f"x{j}", 0.0, 1.0) for j in range(6)))
+    x = np.random.default_rng(4).random((40, 6))
+    values = x + 0.2 * (1 - x[:, ::-1])
+    names = tuple(g.metric for g in goals)
+    known = History(x, values, names, np.zeros(40, bool), np.empty((0, 6)), 40)
+    moment = Moment.of(Task(space, goals), known)
+    terms = terms_at(moment, np.full(6, 0.05))
+    assert len(terms.part) == 4
+    part = list(terms.part)
+    mean, _ = moment.predict(np.full((1, 6), 0.05))
+    front, reference = moment.outputs.front[:, part], moment.outputs.reference[part]
+    grown = hypervolume(np.vstack([front, mean[:, part]]), reference)
+    assert terms.volume == pytest.approx(hypervolume(front, reference))
+    assert terms.gain is not None
+    assert terms.exploiting is not None
+    # A front of 40 in four objectives may be thinned, so the gain is underestimated a little.
+    assert terms.gain * terms.exploiting == pytest.approx(grown - terms.volume, rel=0.05)
+
+
+def test_the_units_are_those_that_the_model_was_made_with() -> None:
+    """A bounded metric of two values only, the far one clipped: no pair is left as it was."""
+    known = history(20)
+    two = np.where(np.arange(20) < 2, 50.0, 0.0)
+    values = np.column_stack([known.metrics[:, :2], two])
+    bounded = replace(task(0.0), constraints=(Constraint("margin", maximum=5.0, scale="linear"),))
+    moment = Moment.of(bounded, replace(known, metrics=values))
+    j = moment.units.names.index("margin")
+    assert moment.units.output(j, 5.0) == pytest.approx(moment.outputs.upper[j])
+    assert moment.units.value(j, moment.outputs.y[two == 0, j][0]) == pytest.approx(0.0, abs=1e-9)
+    assert moment.units.value(j, moment.outputs.y[two > 0, j][0]) == pytest.approx(5.0)
+
+
+def test_a_long_study_with_a_large_front_has_a_model_too() -> None:
+    x = np.random.default_rng(6).random((250, 2))
+    values = np.column_stack([1 + x[:, 0], 1 + x[:, 0], x[:, 1]])  # all of the first on the front
+    known = History(x, values, NAMES, np.zeros(250, bool), np.empty((0, 2)), 250)
+    moment = Moment.of(task(-1.0), known)
+    assert len(moment.history.x) == len(moment.outputs.x) == len(moment.units.raw) == 200
+    assert moment.outputs.n_finished == 250

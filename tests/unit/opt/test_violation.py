@@ -52,10 +52,9 @@ def test_gradients_are_finite_far_from_every_bound() -> None:
     assert mean.grad.isfinite().all()
 
 
-def test_it_has_its_turn_while_many_bounds_are_broken() -> None:
+def test_it_stands_in_while_many_bounds_are_broken() -> None:
     bounds = torch.full((4,), -INF).double(), torch.zeros(4).double()
     three_broken = torch.tensor([[1.0, 1.0, 1.0, -1.0]] * 3).double()
-    assert LogViolationImprovement.in_turn(three_broken, *bounds) is not None
-    assert LogViolationImprovement.in_turn(three_broken[:2], *bounds) is None
+    assert LogViolationImprovement.where_many(three_broken, *bounds) is not None
     two_broken = torch.cat([three_broken[:2], torch.tensor([[9.0, 9.0, -1.0, -1.0]]).double()])
-    assert LogViolationImprovement.in_turn(two_broken, *bounds) is None
+    assert LogViolationImprovement.where_many(two_broken, *bounds) is None

@@ -15,14 +15,13 @@ from spiceloop.opt.feasibility import FailureModel
 from spiceloop.opt.learn import learn
 from spiceloop.opt.model import Surrogate
 from spiceloop.opt.outputs import Outputs
+from spiceloop.opt.thin import thinned
 from spiceloop.opt.threads import one_thread
 
-__all__ = ["LEAST", "MOST", "Moment"]
+__all__ = ["LEAST", "Moment"]
 
 # Finished trials that a model needs: with fewer, every answer is the prior's.
 LEAST = 5
-# More trials than this make a model whose cost, their third power, nobody waits for.
-MOST = 200
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Moment:
     """What a study's history says by the optimizer's own model.
 
     The optimizer is a function of the history, so the model of an earlier moment is found again by
-    giving it the history of that moment.
+    giving it the history of that moment. ``history`` holds the trials that the model has.
     """
 
     task: Task
@@ -49,6 +48,7 @@ class Moment:
             )
         with one_thread():
             outputs, model = learn(task, history)
+        history = thinned(task, history)
         return cls(task, history, outputs, Units.of(task, history, outputs), model)
 
     @property

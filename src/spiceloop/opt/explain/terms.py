@@ -38,8 +38,9 @@ class Terms:
     """What the optimizer knew of a design before it was simulated.
 
     ``gain`` is the expected improvement of the hypervolume of the model's losses, each in units of
-    its spread over the trials; ``volume`` is what the front had then. ``gain`` is None where the
-    total violation counted in its place. ``exploiting`` is the share of it that the predicted means
+    its spread over the trials; ``volume`` is what the front had then, both in the objectives
+    ``part``, which are all where there are five at most. ``gain`` is None where the total violation
+    counted in its place. ``exploiting`` is the share of it that the predicted means
     bring. ``p_bounds`` has each bounded metric's probability to meet its bounds, ``p_finishes`` the
     simulation's to end. ``forecast`` has every metric. ``most_uncertain`` names the metric of the
     largest standard deviation relative to its spread.
@@ -47,6 +48,7 @@ class Terms:
 
     gain: float | None
     volume: float
+    part: tuple[int, ...]
     exploiting: float | None
     p_bounds: Mapping[str, float]
     p_finishes: float
@@ -85,8 +87,9 @@ def _terms(moment: Moment, at: torch.Tensor) -> Terms:
             whole = torch.as_tensor(outputs.lower[one]), torch.as_tensor(outputs.upper[one])
             p_bounds[name] = math.exp(log_probability_between(*args, *whole).item())
     gain = exploiting = None
-    if mending(outputs, model) is None:
-        ehvi = LogEhvi(front, reference, turn=len(model.y))
+    turn = outputs.n_finished + len(pending)
+    ehvi = LogEhvi(front, reference, turn)
+    if mending(outputs, model, turn) is None:
         log_gain = ehvi(mean[:, :k], sd[:, :k]).item()
         certain = ehvi(mean[:, :k], _CERTAIN * sd[:, :k]).item()
         gain, exploiting = math.exp(log_gain), math.exp(min(0.0, certain - log_gain))
@@ -95,7 +98,8 @@ def _terms(moment: Moment, at: torch.Tensor) -> Terms:
     means, sds = mean[0].tolist(), sd[0].tolist()
     return Terms(
         gain=gain,
-        volume=hypervolume(front.numpy(), outputs.reference),
+        volume=hypervolume(front[:, ehvi.part].numpy(), outputs.reference[ehvi.part]),
+        part=tuple(ehvi.part),
         exploiting=exploiting,
         p_bounds=p_bounds,
         p_finishes=math.exp(log_finishes),

@@ -14,8 +14,6 @@ __all__ = ["Z95", "Interval", "Units"]
 
 # Half the width of a normal distribution's central 95 %, in standard deviations.
 Z95 = 1.959963984540054
-# Two outputs nearer to each other than this tell nothing of the scale but rounding errors.
-_APART = 1e-6
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,10 @@ class Units:
 
     @classmethod
     def of(cls, task: Task, history: History, outputs: Outputs) -> Units:
-        """Return the units of ``outputs``, which were made of ``task`` and ``history``."""
+        """Return the units of ``outputs``, which were made of ``task`` and ``history``.
+
+        ``history`` as the model has it: thinned, where it is long.
+        """
         scales = metric_scales(task, history.metrics, history.metric_names)
         maximized = {g.metric for g in task.goals if g.maximize}
         sign = np.array([-1.0 if n in maximized else 1.0 for n in scales])
@@ -56,9 +57,8 @@ class Units:
             [scales[n](column(history.metrics, history.metric_names, n)) for n in scales]
         )
         raw = raw[np.isfinite(raw).all(axis=1) & ~history.failed]
-        lines = [_line(r, y) for r, y in zip(raw.T, outputs.y.T, strict=True)]
-        centre, sd = np.array(lines).T
-        return cls(tuple(scales), tuple(s.log for s in scales.values()), sign, centre, sd, raw)
+        log = tuple(s.log for s in scales.values())
+        return cls(tuple(scales), log, sign, outputs.centre, outputs.sd, raw)
 
     def interval(self, j: int, mean: float, sd: float) -> Interval:
         """Return what a normal prediction of output j means for its metric."""
@@ -77,20 +77,3 @@ class Units:
             return float("nan")
         transformed = np.log(value) if self.log[j] else value
         return float((self.sign[j] * transformed - self.centre[j]) / self.sd[j])
-
-
-def _line(raw: Floats, y: Floats) -> tuple[float, float]:
-    """Return centre and sd of outputs ``y`` (n,) that are standardised clipped values of ``raw``.
-
-    Clipping brings two values nearer to each other or leaves them as they are, so the smallest
-    ratio of differences is that of a pair that was left alone.
-    """
-    order = np.argsort(raw, kind="stable")
-    raw, y = raw[order], y[order]
-    apart = np.flatnonzero(np.diff(y) > _APART)
-    if not len(apart):
-        return float(raw[0] - y[0]), 1.0
-    ratios = np.diff(raw)[apart] / np.diff(y)[apart]
-    i = int(apart[np.argmin(ratios)])
-    sd = float(ratios.min())
-    return float(raw[i] - sd * y[i]), sd

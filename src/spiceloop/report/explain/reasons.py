@@ -59,23 +59,24 @@ def reasons(model: StudyModel) -> tuple[Reason, ...]:
 
 def _reason(model: StudyModel, trial: Trial, labels: tuple[str, ...]) -> Reason:
     moment = model.before(trial)
+    terms = terms_at(moment, model.view.task.space.to_unit(trial.design))
     return Reason(
         trial,
         labels,
-        terms_at(moment, model.view.task.space.to_unit(trial.design)),
-        _gained(moment, trial),
+        terms,
+        _gained(moment, trial, list(terms.part)),
         tuple(trial.violations),
         model.proposed(trial),
     )
 
 
-def _gained(moment: Moment, trial: Trial) -> float | None:
-    """Growth of the hypervolume by what was simulated, in the model's units of that moment."""
+def _gained(moment: Moment, trial: Trial, part: list[int]) -> float | None:
+    """Growth of the hypervolume by what was simulated, in the units of `Terms.gain`."""
     if trial.state is TrialState.FAILED:
         return None
     if not trial.feasible:
         return 0.0
-    names = moment.units.names[: moment.n_goals]
-    loss = [moment.units.output(j, trial.metrics[n]) for j, n in enumerate(names)]
-    front, reference = moment.outputs.front, moment.outputs.reference
+    units = moment.units
+    loss = [units.output(j, trial.metrics[units.names[j]]) for j in part]
+    front, reference = moment.outputs.front[:, part], moment.outputs.reference[part]
     return hypervolume(np.vstack([front, loss]), reference) - hypervolume(front, reference)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spiceloop.opt.explain.moment import LEAST, MOST, Moment
+from spiceloop.opt.explain.moment import LEAST, Moment
+from spiceloop.opt.thin import MOST
 from spiceloop.study.record import history_of
 from spiceloop.study.trial import Origin, Trial, TrialState
 
@@ -30,24 +31,11 @@ class StudyModel:
 
     @cached_property
     def now(self) -> Moment:
-        """The model of all ended trials, of `MOST` of them where there are more.
+        """The model of all ended trials, of those that the optimizer's has where there are many.
 
         Raises `StudyError` where there are too few.
         """
-        return Moment.of(self.view.task, history_of(self.view.problem, self.kept))
-
-    @cached_property
-    def kept(self) -> tuple[Trial, ...]:
-        """The trials that `now` is made of: the Pareto set, then evenly over the study."""
-        ended = self.view.ended
-        if len(ended) <= MOST:
-            return ended
-        best = [*self.view.front.pareto_trials, self.view.chosen, self.view.start]
-        numbers = {t.number for t in best if t is not None}
-        rest = [t for t in ended if t.number not in numbers]
-        most = max(MOST - len(numbers), MOST // 2)
-        numbers |= {t.number for t in evenly(rest, most)}
-        return tuple(t for t in ended if t.number in numbers)
+        return Moment.of(self.view.task, history_of(self.view.problem, self.view.ended))
 
     def before(self, trial: Trial) -> Moment:
         """The model that knew what the optimizer did when it proposed ``trial``.
