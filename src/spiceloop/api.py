@@ -129,10 +129,14 @@ class Result:
 
     def _notes(self) -> dict[str, str]:
         settings = self.study.settings
-        return {
+        notes = {
             "study": f"{self.study.name}, seed {settings.seed}, optimizer {settings.optimizer}",
             "versions": ", ".join(f"{k} {v}" for k, v in settings.versions.items()),
         }
+        if self.study.changes:
+            # The deck below is of now, the metrics above are not.
+            notes["CHANGED since these metrics were simulated"] = "; ".join(self.study.changes)
+        return notes
 
     def _view(self, trial: int | None, simulate: Simulate | None = None) -> StudyView:
         from spiceloop.report.view import StudyView

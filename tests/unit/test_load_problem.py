@@ -69,6 +69,7 @@ def test_decibels_and_degrees_are_linear_unless_the_file_says_so(tmp_path, metri
         ),
         ("start: 4u", "start: 60u", "6: parameters.w1: start = 60µ is outside its bounds 1µ … 50µ"),
         ("start: 4u", "start: 4.001u", "6: parameters.w1: start = 4.001µ is off its 5n grid"),
+        ("start: 4u", "start: 4.0001u", "start = 4.0001µ is off its 5n grid; nearest is 4µ"),
         ("minimum: 1u, ", "", "6: parameters.w1: give minimum and maximum, or tied_to"),
         ("minimum", "minimun", "6: parameters.w1.minimun: unknown key (did you mean 'minimum'?)"),
         ("tied_to: w1", "tied_to: w3", "7: parameters.w2.tied_to: 'w3' is not a free parameter"),

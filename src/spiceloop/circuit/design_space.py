@@ -81,8 +81,8 @@ class Variable:
                 f"{self._show(max(abs(self.lower), abs(self.upper)))}"
             )
 
-    def _show(self, value: float) -> str:
-        return format_si(value, self.unit)
+    def _show(self, value: float, digits: int = 4) -> str:
+        return format_si(value, self.unit, digits)
 
     def snap(self, value: float) -> float:
         """Nearest allowed value: inside the bounds and on the grid (multiples of the step)."""
@@ -108,8 +108,8 @@ class Variable:
             steps = value / self.grid
             if abs(steps - round(steps)) > _ON_GRID * max(1.0, abs(steps)):
                 raise DesignError(
-                    f"{self.name} = {self._show(value)} is off its {self._show(self.grid)} grid; "
-                    f"nearest is {self._show(self.snap(value))}"
+                    f"{self.name} = {self._show(value, 9)} is off its {self._show(self.grid)} "
+                    f"grid; nearest is {self._show(self.snap(value), 9)}"
                 )
 
     def to_unit(self, value: float) -> float:

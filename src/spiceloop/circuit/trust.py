@@ -19,6 +19,7 @@ from pathlib import Path
 
 from spiceloop.circuit import commands
 from spiceloop.circuit.command_words import bare, command_words, has_control_characters
+from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.circuit.includes import BLANK, Line
 from spiceloop.circuit.logical import LogicalLine
 from spiceloop.circuit.trust_library import libraries_read, library_refusals
@@ -124,7 +125,8 @@ class _Deck:
         elif name in commands.REFUSED:
             yield f"{first!r} would leave the simulator: it {commands.REFUSED[name]}"
         elif name not in commands.ALLOWED and first not in self.aliases:
-            hint = "; an assignment starts with let" if "=" in "".join(rest[:1]) else ""
+            hint = did_you_mean(name, commands.ALLOWED)
+            hint = "; an assignment starts with let" if "=" in "".join(rest[:1]) else hint
             yield f"{first!r} is no command that is known to be harmless{hint}"
         else:
             yield from self._arguments(first, name, rest)

@@ -79,8 +79,10 @@ class Outcome:
         else:
             self._tables(page)
         if interrupted:
+            n = len(self.board.trials)  # the start among them
             note(
-                f"spiceloop: interrupted; {self.board.ended} trials are kept. Go on with:\n"
+                f"spiceloop: interrupted; {n} {'trial is' if n == 1 else 'trials are'} kept. "
+                f"Go on with:\n"
                 f"  {self._resume()}"
             )
             return INTERRUPTED

@@ -59,6 +59,7 @@ def resume(
 
     from spiceloop import api
     from spiceloop.cli.arguments import with_timeout
+    from spiceloop.cli.console import note
     from spiceloop.cli.opened import open_run
     from spiceloop.cli.outcome import Outcome
     from spiceloop.cli.progress import Progress
@@ -80,6 +81,8 @@ def resume(
     board = Scoreboard(loaded, loaded.task(settings.initial), limits)
     for trial in opened.trials:
         board.add(trial)
+    if board.used_share >= 1.0:
+        note(f"spiceloop: the budget is used up ({board.used_text()}); a larger --budget goes on")
     with Progress(board) as progress:
         result = api.resume(
             opened.study.url,

@@ -37,6 +37,7 @@ _DECK = (
     ),
     (("undefined parameter",), _UNDEFINED),
     (("undefined number",), _UNDEFINED),
+    (('closing "}" not found',), "an expression begins with { and has no }"),
     (("mismatch of .subckt",), "a .subckt without .ends, or the reverse"),
     (("error on line",), "ngspice refused a line of the netlist"),
     (("cannot compute substitute",), "an expression cannot be computed"),

@@ -91,7 +91,8 @@ def sized_netlists(
     """Return each testbench's deck with the trial's values written in its ``.param`` lines.
 
     Includes and process models are in-line, so `ngspice -b` runs the text wherever it lies. A
-    header of comments after the title states trial, design, metrics and ``notes`` (versions …).
+    header of comments after the title states trial, design, metrics, which of them miss their
+    bounds, and ``notes`` (versions …).
     """
     problem = bench.problem
     values = problem.with_tied(dict(trial.design))
@@ -110,6 +111,7 @@ def sized_netlists(
         ]
         header += [
             f"* -> {name} = {format_si(value, problem.metrics[name].unit)}"
+            + (", misses its bounds" if name in trial.violations else "")
             for name, value in trial.metrics.items()
         ]
         header += [f"* {name}: {note}" for name, note in (notes or {}).items()]

@@ -29,3 +29,8 @@ def test_resume_tells_a_change_once_and_export_tells_it_too(cli: Run, tmp_path: 
     assert resumed.stderr.count(change) == 1
     exported = cli("export", "run", "--csv", "trials.csv")
     assert exported.stderr.count(change) == 1, exported.stderr
+    cli("export", "run", "--netlist", "sized")
+    decks = [*(tmp_path / "sized").glob("*.spice")]
+    assert decks
+    for deck in decks:
+        assert f"* CHANGED since these metrics were simulated: {change}" in deck.read_text()

@@ -47,10 +47,14 @@ def test_ctrl_c_then_the_command_it_says(
     words = shlex.split(next(x for x in told.splitlines() if "spiceloop resume" in x))
     before = _finished(tmp_path / "my run" / "study.db")
     assert 3 <= len(before) < 9  # the start and two more at least; not all
+    assert f"interrupted; {len(before)} trials are kept" in told
     done = cli(*words[1:], "--no-report", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["trials"]["ended"] == 8
+    assert "used up" not in done.stderr
+    again = cli(*words[1:], "--no-report")
+    assert "the budget is used up (8/8); a larger --budget goes on" in again.stderr
     after = _finished(tmp_path / "my run" / "study.db")
     assert [n for n, _ in after] == list(range(9))
     assert after[: len(before)] == before  # nothing finished was simulated again

@@ -164,6 +164,10 @@ def test_limits_name_the_bound_that_costs_and_the_range_that_ends() -> None:
     # The root of w·ib may be 10 % less, and w can grow no further.
     assert bound.gain == pytest.approx(1 - 0.9**2, abs=0.03)
     assert limit.nearby == pytest.approx(1 - 4.0 / 4.1, abs=0.02)
+    assert limit.nearby_design is not None
+    better = simulate(limit.nearby_design)
+    assert better["power"] == pytest.approx(metrics["power"] * (1 - limit.nearby), rel=0.01)
+    assert better["bandwidth"] == pytest.approx(2e7, rel=0.01)
     # Power does not depend on w, but more of it would let ib fall.
     (edge,) = limit.edges
     assert (edge.variable, edge.end, edge.pulls) == ("w", "maximum", True)

@@ -149,6 +149,17 @@ def test_crash_and_time_out() -> None:
     assert "2.5 s" in late.message
 
 
+def test_a_brace_that_is_not_closed_is_the_decks_fault() -> None:
+    lines = [
+        "Netlist line no. 17:",
+        'Closing "}" not found.',
+        "Error: ngspice.dll cannot recover and awaits to be detached",
+    ]
+    error = diagnose.failure(lines, fatal=True)
+    assert error is not None
+    assert (error.kind, error.line) == (DECK, 'Closing "}" not found.')
+
+
 def test_an_unknown_fatal_error_is_a_crash() -> None:
     lines = ["Error: something new", "ERROR: fatal error in ngspice, exit(1)"]
     error = diagnose.failure(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -77,9 +78,12 @@ def test_a_sized_netlist_states_what_it_is(bench, trials):
     header = [line for line in lines if line.startswith("* ")]
     assert "* sized by spiceloop: problem rc_study, trial 0" in header
     assert "* r = 2 kOhm" in header
-    assert "* -> rise = 12 us" in header
+    assert "* -> f3db = 79.58 kHz" in header
+    assert "* -> rise = 12 us, misses its bounds" in header
     assert "* versions: ngspice 39" in header
     assert text.isascii()
+    met = sized_netlists(bench, replace(trials[0], violations={}))["step"]
+    assert "* -> rise = 12 us" in met.splitlines()
 
 
 @pytest.mark.ngspice

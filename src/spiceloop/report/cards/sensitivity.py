@@ -73,7 +73,7 @@ def make(view: StudyView) -> tuple[Mapping[str, Any], tuple[Plot, ...]]:
         "local": [
             row(m, _slopes(view.problem.metrics[m].unit, row_of)) for m, row_of in slopes.items()
         ],
-        "n": len(view.explained.model.kept),
+        "n": len(view.explained.model.now.history.x),
         "of": len(view.ended),
     }, ()
 

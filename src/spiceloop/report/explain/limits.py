@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -70,7 +70,8 @@ class Limit:
     """One objective at the feasible trial that is best in it.
 
     ``nearby`` is how much better it could be, by the model, near that design and within all
-    bounds; like each bound's ``gain`` a share where ``relative``.
+    bounds; like each bound's ``gain`` a share where ``relative``. ``nearby_design`` is that design,
+    SI, on its grid.
     """
 
     goal: str
@@ -78,6 +79,7 @@ class Limit:
     value: float
     relative: bool
     nearby: float | None
+    nearby_design: Mapping[str, float] | None
     bounds: tuple[TouchedBound, ...]
     edges: tuple[Edge, ...]
 
@@ -114,6 +116,7 @@ def _limit(model: StudyModel, goal: str, trial: Trial) -> Limit:
         trial.metrics[goal],
         moment.units.log[j],
         None if held is None else _gain(moment, j, float(mean[j]), held[1]),
+        None if held is None else space.from_unit(held[0]),
         touched,
         tuple(_edges(moment, j, trial, touched, slopes)),
     )
