@@ -208,3 +208,9 @@ def test_a_variable_in_a_library_name(tmp_path, monkeypatch, card):
     write(tmp_path, ".control\nshell ls\n.endc\n", "models/more.inc")
     with pytest.raises(UntrustedDeckError, match=r"more\.inc:1 holds \.control"):
         Netlist.load(path)
+
+
+def test_a_mistyped_command_is_told_with_the_closest_name(tmp_path):
+    path = write(tmp_path, "* x\n.control\nmaes ac peak max v(out)\n.endc\n.end\n")
+    with pytest.raises(UntrustedDeckError, match=r"'maes' is no .*did you mean 'meas'\?"):
+        Netlist.load(path)
