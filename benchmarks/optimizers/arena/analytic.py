@@ -62,9 +62,8 @@ class C2Dtlz2:
         g = float(((x[1:] - 0.5) ** 2).sum())
         f = (1.0 + g) * np.array([np.cos(0.5 * np.pi * x[0]), np.sin(0.5 * np.pi * x[0])])
         ends = [(f[i] - 1.0) ** 2 + (f**2).sum() - f[i] ** 2 - self.radius**2 for i in range(2)]
-        middle = (
-            (f - 1.0 / np.sqrt(2.0)) ** 2 - self.radius**2
-        ).sum()  # as BoTorch; pymoo takes r² off once
+        # As BoTorch has it; pymoo takes r² off once.
+        middle = ((f - 1.0 / np.sqrt(2.0)) ** 2 - self.radius**2).sum()
         return {"f1": float(f[0]), "f2": float(f[1]), "c": float(-min(*ends, middle))}
 
 
