@@ -20,7 +20,17 @@ from spiceloop.opt.base import Floats
 
 __all__ = ["Record", "environment", "read_text", "run_file", "under_way", "write_text"]
 
-_PACKAGES = ("spiceloop", "botorch", "gpytorch", "torch", "optuna", "pymoo", "moocore", "numpy")
+_PACKAGES = (
+    "spiceloop",
+    "botorch",
+    "gpytorch",
+    "torch",
+    "optuna",
+    "greenlet",
+    "pymoo",
+    "moocore",
+    "numpy",
+)
 _DIGITS = 6
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 
+import greenlet  # noqa: F401  where it is missing Optuna falls back to a slower GPSampler
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
