@@ -29,6 +29,11 @@ _MAX_NODES = 20_000
 _MAX_DEPTH = 40
 _MAX_DIGITS = 300
 _CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# YAML's words for two common slips, and what they mean.
+_REASONS = {
+    r"'\t'": "a tab, where blanks are to indent",
+    "mapping values are not allowed": "a colon too many, or one missing after the line's name",
+}
 
 
 class _Loader(yaml.SafeLoader):
@@ -70,6 +75,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int], list[Mistake]]:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         reason = ", ".join(p for p in (error.problem, error.context) if p)
+        reason = next((ours for theirs, ours in _REASONS.items() if theirs in reason), reason)
         raise ProblemError(f"{path}{line}: this is no valid YAML: {reason}") from None
     except (yaml.YAMLError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -250,6 +250,13 @@ def test_numbers_that_an_analysis_gives_unasked_are_known(tmp_path):
     assert len(check(tmp_path, DECK, PROBLEM + more)) == 2
 
 
+def test_a_deck_without_its_title(tmp_path):
+    found = check(tmp_path, DECK.removeprefix("RC\n"))
+    said = "warning: rc.spice:1: .param r1=1k c1=1n vdd=1.8: to SPICE the first line"
+    assert any(f.startswith(said) for f in found)
+    assert check(tmp_path, DECK.replace("RC", ".title RC")) == []
+
+
 def test_a_comma_that_hangs_ngspice_is_warned_of(tmp_path):
     found = check(tmp_path, DECK.replace("c1=1n vdd", "c1=1n, vdd"))
     assert len(found) == 1

@@ -111,7 +111,21 @@ def test_decibels_and_degrees_are_linear_unless_the_file_says_so(tmp_path, metri
             "name: amp\npdk: {name: sky130, library: combine}",
             "2: pdk.library: pdk sky130 has no library 'combine' (did you mean 'combined'?)",
         ),
-        ("name: amp", "name: [a]", "1: name: expected a valid string, got a list"),
+        ("name: amp", "name: [a]", "1: name: expected text, got a list"),
+        (
+            "{deck: tb.spice}",
+            "{deck: tb.spice, functions: meas.py:f}",
+            "3: testbenches.main.functions: expected a list, such as [a, b], got 'meas.py:f'",
+        ),
+        ("power: {", "power {", "10: metrics.power {maximum: 'power {maximum' is no name"),
+        ("power: {", "power {", "is a colon missing before the brace?"),
+        ("gain: {goal: maximize}", "gain: maximize", "metrics.gain: expected keys with values"),
+        (
+            "goal: maximize",
+            "goal: maximize, unit: db",
+            "metrics.gain.unit: expected 'dB', got 'db'",
+        ),
+        ("start: 4u", "start: 4u, unit: DEG", "w1.unit: expected 'deg', got 'DEG'"),
         ("  w2:", "  w1:", "7: parameters.w1 (line 7): given twice, first on line 6"),
         ("vdd: 1.8", "vdd: !!python/name:os.system 1", "4: conditions.vdd: the YAML tag"),
     ],
@@ -177,10 +191,17 @@ def test_no_mapping_at_the_top(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("name: amp\n  bad: [1\n", 2), ("name: 'amp\n", 2), ("a: b\n\tc: d\n", 2)]
+    ("text", "line", "reason"),
+    [
+        ("name: amp\n  bad: [1\n", 2, ""),
+        ("name: 'amp\n", 2, ""),
+        ("a: b\n\tc: d\n", 2, "a tab, where"),
+        ("a:\n  b {unit: Hz, maximum: 3}\n", 2, "one missing after the line's name"),
+    ],
 )
-def test_a_syntax_error_names_its_line(tmp_path, text, line):
-    with pytest.raises(ProblemError, match=rf"problem\.yaml:{line}: this is no valid YAML"):
+def test_a_syntax_error_names_its_line(tmp_path, text, line, reason):
+    said = rf"problem\.yaml:{line}: this is no valid YAML: .*{reason}"
+    with pytest.raises(ProblemError, match=said):
         load_problem(write(tmp_path, text))
 
 

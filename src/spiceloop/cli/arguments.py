@@ -49,6 +49,7 @@ def at_least(option: str, value: int | float, least: int, *, above: bool = False
         raise InputError(f"{option} {value:g}: expected {wanted}")
 
 
+_DECKS = {".cir", ".ckt", ".net", ".sp", ".spi", ".spice"}
 _LONGEST = 1e6  # seconds; the operating system knows no much longer wait
 
 
@@ -182,6 +183,11 @@ def find_problem(text: str) -> Path:
         if not inside.is_file():
             raise InputError(f"{text}: this folder holds no problem.yaml; name the file itself")
         return inside
+    if path.suffix.lower() in _DECKS:
+        raise InputError(
+            f"{text}: expected a problem file (problem.yaml), this is a deck; draft one with "
+            f"`spiceloop init {text}`"
+        )
     if path.exists():
         return path
     from spiceloop.cli.gallery import examples

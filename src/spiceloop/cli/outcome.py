@@ -73,9 +73,12 @@ class Outcome:
         page = None
         if self.report and not interrupted and self.result.chosen is not None:
             note("writing the report …")
-            page = self.result.report()
+            try:
+                page = self.result.report()
+            except KeyboardInterrupt:
+                interrupted = True
         if self.json:
-            print_json(self._document(page))
+            print_json(self._document(page, interrupted))
         else:
             self._tables(page)
         if interrupted:
@@ -127,7 +130,7 @@ class Outcome:
         if page is not None:
             print_text(f"report: {page}")
 
-    def _document(self, page: Path | None) -> dict[str, object]:
+    def _document(self, page: Path | None, interrupted: bool) -> dict[str, object]:
         result, board = self.result, self.board
         return {
             "problem": result.problem.name,
@@ -155,7 +158,7 @@ class Outcome:
             else None,
             "convergence": self._evidence(),
             "report": page,
-            "resume": self._resume() if result.ending is Ending.INTERRUPTED else None,
+            "resume": self._resume() if interrupted else None,
         }
 
     def _evidence(self) -> dict[str, object] | None:

@@ -24,6 +24,7 @@ _SECTION = re.compile(
     rb"^[ \t]*\.lib[ \t]+[\"']?([^\s\"']+)[\"']?[ \t]*(?:[;$*].*)?\r?$", re.M | re.I
 )
 _SETS_TEMPERATURE = re.compile(r"(?:set|setcs|options?)\b.*\btemp\s*=", re.I)
+_DIRECTIVE = re.compile(r"\.(?!title|inc)[a-z]", re.I)
 _BARE = re.compile(r"[^{'\"\s][^{'\"]*\s")
 
 
@@ -53,6 +54,7 @@ def lint(problem: Problem, trust: bool = False) -> list[Finding]:
             )
         except InputError as error:
             found.append(Finding("error", str(error), f"testbenches.{name}"))
+    found += _titles(netlists)
     found += _functions(problem)
     found += _names(problem, netlists)
     found += _constant(problem, netlists)
@@ -67,6 +69,17 @@ def lint(problem: Problem, trust: bool = False) -> list[Finding]:
         found += _bins(problem, trust)
     found = list(dict.fromkeys(found))
     return sorted(found, key=lambda f: f.severity != "error")
+
+
+def _titles(netlists: Mapping[str, Netlist]) -> Iterator[Finding]:
+    for netlist in netlists.values():
+        if _DIRECTIVE.match(netlist.title):
+            yield Finding(
+                "warning",
+                f"{netlist.title}: to SPICE the first line is a deck's title, whatever it says; "
+                "put a title above it",
+                f"{netlist.path.name}:1",
+            )
 
 
 def _functions(problem: Problem) -> Iterator[Finding]:

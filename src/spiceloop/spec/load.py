@@ -23,6 +23,14 @@ _MODELS: dict[str, type[BaseModel]] = {
     "parameters": Parameter,
     "metrics": Metric,
 }
+# Of pydantic's kinds of mistakes, those whose words are a programmer's.
+_EXPECTED = {
+    "string_type": "text",
+    "tuple_type": "a list, such as [a, b]",
+    "list_type": "a list, such as [a, b]",
+    "dict_type": "keys with values, such as {a: 1, b: 2}",
+    "model_type": "keys with values, such as {a: 1, b: 2}",
+}
 # What stands in for an item with mistakes, so that the rest can still be checked.
 _STAND_INS: dict[str, Any] = {
     "name": "stand_in",
@@ -100,9 +108,15 @@ def _translate(error: ValidationError) -> Iterator[tuple[Location, str]]:
         elif kind == "string_pattern_mismatch":
             if where[-1] == "[key]":
                 where = where[:-1]
-            yield where, f"{given!r} is no name; letters, digits, _ and . only, no digit first"
+            hint = "; is a colon missing before the brace?" if "{" in str(given) else ""
+            yield (
+                where,
+                f"{given!r} is no name; letters, digits, _ and . only, no digit first{hint}",
+            )
         elif kind == "too_short":
             yield where, "is empty; give at least one"
+        elif kind in _EXPECTED:
+            yield where, f"expected {_EXPECTED[kind]}, got {_brief(given)}"
         else:
             message = detail["msg"].replace("Input should be", "expected")
             yield where, f"{message}, got {_brief(given)}"

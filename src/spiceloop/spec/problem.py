@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -37,6 +38,24 @@ __all__ = ["Metric", "Parameter", "PdkChoice", "Problem", "Testbench"]
 Numeric = TypeVar("Numeric", float, npt.NDArray[np.float64])
 # Decibels are logarithms already, and angles and degrees Celsius are compared by difference.
 _LINEAR_UNITS = PLAIN_UNITS - {"%", "ppm"}
+# As they are written otherwise. Of `db` the values would be modelled and shown as of any unit.
+_SPELLINGS = {unit.lower(): unit for unit in PLAIN_UNITS} | {
+    "decibel": "dB",
+    "decibels": "dB",
+    "degree": "deg",
+    "degrees": "deg",
+    "percent": "%",
+}
+
+
+def _spelled(unit: str) -> str:
+    meant = _SPELLINGS.get(unit.strip().lower(), unit)
+    if meant != unit:
+        raise ValueError(f"expected {meant!r}, got {unit!r}")
+    return unit
+
+
+Unit = Annotated[str, AfterValidator(_spelled)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
 
 
@@ -55,7 +74,7 @@ class Parameter(_Model):
     start: Number | None = None
     scale: Literal["log", "linear"] | None = None  # default: log where both bounds are positive
     grid: Number = 0.0
-    unit: str = ""
+    unit: Unit = ""
     description: str = ""
     tied_to: Name | None = None
     ratio: Number = 1.0
@@ -107,7 +126,7 @@ class Metric(_Model):
     is measured at the typical corner only.
     """
 
-    unit: str = ""
+    unit: Unit = ""
     description: str = ""
     testbench: Name | None = None
     measure: str | None = None

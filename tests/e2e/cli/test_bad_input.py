@@ -148,6 +148,10 @@ def test_no_such_problem(inside: Main) -> None:
     refused(inside("size", "rc_filtre"), 2, "rc_filtre", "rc_filter")
 
 
+def test_a_deck_in_place_of_the_problem(inside: Main, problem: Path) -> None:
+    refused_by_all(inside, problem.with_name("rc.spice"), "problem.yaml", "spiceloop init")
+
+
 def test_missing_ngspice(cli: Run, problem: Path, tmp_path: Path) -> None:
     nothing = {"PATH": str(tmp_path), "SPICELOOP_LIBNGSPICE": str(tmp_path / "none.so")}
     for simulator in ("ngspice-lib", "ngspice-batch"):

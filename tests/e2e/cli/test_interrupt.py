@@ -60,6 +60,28 @@ def test_ctrl_c_then_the_command_it_says(
     assert after[: len(before)] == before  # nothing finished was simulated again
 
 
+def test_ctrl_c_while_the_report_is_written(
+    command: str, cli: Run, slow_problem: Path, tmp_path: Path
+) -> None:
+    size = subprocess.Popen(
+        [command, "size", str(slow_problem), "--budget", "2", "--optimizer", "sobol"],
+        cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        process_group=0,
+    )  # fmt: skip
+    assert size.stderr is not None
+    next(line for line in size.stderr if "writing the report" in line)
+    os.killpg(size.pid, signal.SIGINT)
+    shown, told = size.communicate(timeout=30)
+    assert size.returncode == 130, told
+    assert "Traceback" not in told
+    assert "chosen: trial" in shown
+    assert "interrupted; 3 trials are kept" in told
+    words = shlex.split(next(x for x in told.splitlines() if "spiceloop resume" in x))
+    done = cli(*words[1:], "--json")
+    page = Path(json.loads(done.stdout)["report"])
+    assert (tmp_path / page).is_file()
+
+
 def _finished(database: Path) -> list[tuple[int, str]]:
     """Number and end time of the finished trials, straight from Optuna's table."""
     with closing(sqlite3.connect(database)) as connection:
