@@ -72,8 +72,8 @@ class Outcome:
         interrupted = self.result.ending is Ending.INTERRUPTED
         page = None
         if self.report and not interrupted and self.result.chosen is not None:
-            note("writing the report …")
             try:
+                note("writing the report …")
                 page = self.result.report()
             except KeyboardInterrupt:
                 interrupted = True

@@ -61,25 +61,21 @@ def test_ctrl_c_then_the_command_it_says(
 
 
 def test_ctrl_c_while_the_report_is_written(
-    command: str, cli: Run, slow_problem: Path, tmp_path: Path
+    inside: Run, slow_problem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    size = subprocess.Popen(
-        [command, "size", str(slow_problem), "--budget", "2", "--optimizer", "sobol"],
-        cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        process_group=0,
-    )  # fmt: skip
-    assert size.stderr is not None
-    next(line for line in size.stderr if "writing the report" in line)
-    os.killpg(size.pid, signal.SIGINT)
-    shown, told = size.communicate(timeout=30)
-    assert size.returncode == 130, told
-    assert "Traceback" not in told
-    assert "chosen: trial" in shown
-    assert "interrupted; 3 trials are kept" in told
-    words = shlex.split(next(x for x in told.splitlines() if "spiceloop resume" in x))
-    done = cli(*words[1:], "--json")
-    page = Path(json.loads(done.stdout)["report"])
-    assert (tmp_path / page).is_file()
+    def interrupted(result: object) -> Path:
+        raise KeyboardInterrupt
+
+    words = ["size", slow_problem, "--budget", "2", "--optimizer", "sobol"]
+    with monkeypatch.context() as patch:
+        patch.setattr("spiceloop.api.Result.report", interrupted)
+        size = inside(*words, "--out", tmp_path / "run")
+    assert size.returncode == 130, size.stderr
+    assert "chosen: trial" in size.stdout
+    assert "interrupted; 3 trials are kept" in size.stderr
+    again = shlex.split(next(x for x in size.stderr.splitlines() if "spiceloop resume" in x))
+    done = inside(*again[1:], "--json")
+    assert Path(json.loads(done.stdout)["report"]).is_file()
 
 
 def _finished(database: Path) -> list[tuple[int, str]]:
