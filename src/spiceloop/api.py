@@ -28,10 +28,12 @@ from spiceloop.study.budget import BudgetLike, initial_trials, parse_budget
 from spiceloop.study.choose import Choice, choose, pareto_trials
 from spiceloop.study.command import size_command
 from spiceloop.study.crew import Crew, LocalCrew
-from spiceloop.study.events import OnEvent
+from spiceloop.study.earlier import read_earlier
+from spiceloop.study.events import Learned, OnEvent
 from spiceloop.study.export import sized_netlists, trials_frame, write_netlists
 from spiceloop.study.loop import Ending, run_study
-from spiceloop.study.storage import default_url, file_of, file_url, safe_url
+from spiceloop.study.place import named_study, study_url
+from spiceloop.study.storage import default_url, file_of, safe_url
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Trial
 from spiceloop.study.versions import versions
@@ -93,7 +95,8 @@ class Result:
         """Whether the front has stopped growing, with the evidence; None for a short study."""
         from spiceloop.opt.convergence import convergence
 
-        return convergence(self.problem.task(self.study.settings.initial), self.study.history())
+        task = self.problem.task(self.study.settings.initial)
+        return convergence(task, self.study.history(), self.study.n_earlier)
 
     def report(self, out: str | Path | None = None, *, trial: int | None = None) -> Path:
         """Write the report into ``out`` and return its HTML file; ``trial`` is shown as chosen.
@@ -161,6 +164,7 @@ class Result:
             command=size_command(self.study),
             changes=self.study.changes,
             problem_file=settings.problem_file,
+            learned_from=settings.learned_from,
             workers=settings.workers,
         )
 
@@ -179,6 +183,7 @@ def size(
     out: str | Path | None = None,
     study: str | None = None,
     name: str = "",
+    learn_from: str | Path | None = None,
     on_event: OnEvent = lambda event: None,
     stop_when_converged: bool = False,
     trust_deck: bool = False,
@@ -192,7 +197,10 @@ def size(
     `spiceloop.opt.convergence`. ``workers`` of them run side by side: one by default, or with
     ``scheduler``, the address of a Dask cluster, as many as it has threads. ``out`` is the folder
     of study and report, default ``runs/NAME``; ``study`` a storage URL in place of the file
-    ``out/study.db``, and ``name`` its name there, default the problem's. With one worker the same
+    ``out/study.db``, and ``name`` its name there, default the problem's. ``learn_from`` is an
+    earlier study of the same circuit, by folder, file or URL (``URL#NAME`` where it holds several):
+    its trials come first, outside the budget, in place of so many quasi-random ones; goals, bounds
+    and ranges may differ, see `spiceloop.study.earlier`. With one worker the same
     ``seed`` gives the same designs; with a budget of time they depend on measured times too. Ctrl-C
     returns what there is, with ``ending`` interrupted; `resume` goes on. What ``trust_deck`` and
     ``trust_python`` allow is told in ``docs/safety.md``.
@@ -210,6 +218,8 @@ def size(
         from spiceloop.study.scheduler import connect
 
         connect(scheduler).close()  # a mistyped address must not leave a study behind
+    now = _versions(loaded, simulator)
+    earlier = None if learn_from is None else read_earlier(*named_study(learn_from), bench, now)
     folder = _folder(Path(out) if out is not None else Path("runs") / loaded.name)
     settings = Settings(
         seed=seed,
@@ -222,9 +232,18 @@ def size(
         workers=workers or 1,
         simulator=simulator,
         problem_file=str(loaded.file.absolute()) if loaded.file else "",
-        versions=_versions(loaded, simulator),
+        learned_from=earlier.where if earlier else "",
+        versions=now,
     )
-    kept = Study.create(bench, study or default_url(folder), settings, name=name)
+    kept = Study.create(
+        bench,
+        study or default_url(folder),
+        settings,
+        name=name,
+        earlier=earlier.trials if earlier else (),
+    )
+    if earlier:
+        on_event(Learned(earlier))
     return _continue(kept, method, folder, limits, workers, scheduler, on_event)
 
 
@@ -340,27 +359,6 @@ def _loaded(problem: Problem | str | Path, trust_python: bool) -> Problem:
     if isinstance(problem, Problem):
         return problem
     return load_problem(problem, trust_python=trust_python)
-
-
-def study_url(where: str | Path) -> str:
-    """Return the URL of a study given by URL, by its file, or by the folder of its run.
-
-    Raises `StudyError` where there is none.
-    """
-    text = str(where)
-    if "://" in text:
-        return text
-    path = Path(where)
-    if path.is_dir():
-        if not (path / "study.db").is_file():
-            raise StudyError(f"{path} holds no study.db; give the folder that `--out` named")
-        return default_url(path)
-    if path.is_file():
-        return file_url(path)
-    raise StudyError(
-        f"there is no study {text!r}: neither a folder, a file nor a URL; give the folder that "
-        "`spiceloop size` named after `study:`, or its --out"
-    )
 
 
 def _continue(

@@ -17,10 +17,12 @@ import yaml
 from spiceloop.errors import StorageError, StudyError
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
-from spiceloop.study.record import rebuild
+from spiceloop.study.earlier import read_earlier
+from spiceloop.study.record import rebuild, running_frozen
 from spiceloop.study.storage import open_storage
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Failure, Origin, TrialState
+from spiceloop.study.writing import begin_trials
 
 DATA = Path(__file__).parents[1] / "data" / "rc_study"
 A = {"r": 2e3, "c": 1e-9}
@@ -179,6 +181,36 @@ def test_a_study_that_was_killed_while_it_was_made_is_made_anew(bench, url):
         Study.open(url, bench=bench)
     fill(Study.create(bench, url, Settings()))
     assert len(Study.open(url, bench=bench).trials) == 4
+
+
+def test_a_study_may_begin_with_trials_that_have_ended(bench, url):
+    """Written in one piece with the study, also where an earlier try was killed between the two."""
+    fill(Study.create(bench, url, Settings(), name="first"))
+    earlier = read_earlier(url, "first", bench, {}).trials
+    assert [t.number for t in earlier] == [0, 1, 2]  # what runs is nobody's
+    storage = open_storage(url)
+    half = optuna.create_study(
+        storage=storage, study_name="second", directions=["maximize", "minimize"]
+    )
+    begin_trials(storage, half._study_id, [running_frozen(bench.problem, earlier[0])])
+    study = Study.create(bench, url, Settings(), name="second", earlier=earlier)
+    again = Study.open(url, "second", bench=bench)
+    assert again.trials == study.trials == earlier
+    assert [t.origin for t in again.trials] == [Origin.START, Origin.EARLIER, Origin.EARLIER]
+    assert (again.n_asked, again.n_earlier, again.has_start) == (2, 2, True)
+    done, violating, failed = optuna.load_study(study_name="second", storage=storage).trials
+    assert done.values == [METRICS["f3db"], METRICS["ipeak"]]
+    assert violating.system_attrs["constraints"] == [pytest.approx(0.5)]
+    assert failed.state is optuna.trial.TrialState.FAIL
+    begun = again.begin({**A, "r": 500.0}, Origin.MODEL)
+    assert begun.number == 3
+
+
+def test_another_programs_study_is_left_alone(bench, url):
+    other = optuna.create_study(storage=open_storage(url), study_name="rc_study")
+    other.ask()
+    with pytest.raises(StudyError, match="belongs to another program"):
+        Study.create(bench, url, Settings())
 
 
 def test_a_study_of_another_problem_says_what_differs(bench, url, tmp_path):

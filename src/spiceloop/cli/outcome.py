@@ -82,7 +82,7 @@ class Outcome:
         else:
             self._tables(page)
         if interrupted:
-            n = len(self.board.trials)  # the start among them
+            n = sum(t.origin is not Origin.EARLIER for t in self.board.trials.values())
             note(
                 f"spiceloop: interrupted; {n} {'trial is' if n == 1 else 'trials are'} kept. "
                 f"Go on with:\n"
@@ -140,6 +140,7 @@ class Outcome:
             "trials": {
                 "budget": board.budget.trials,
                 "ended": board.ended,
+                "earlier": self.result.study.n_earlier,
                 "feasible": board.feasible,
                 "failed": dict(board.failures),
             },

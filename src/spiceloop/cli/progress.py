@@ -17,7 +17,7 @@ from spiceloop.cli.console import console, note
 from spiceloop.cli.scoreboard import Scoreboard
 from spiceloop.report.axes import shown
 from spiceloop.report.compare import change
-from spiceloop.study.events import Chosen, ClusterChanged, Event, Thinking, TrialFinished
+from spiceloop.study.events import Chosen, ClusterChanged, Event, Learned, Thinking, TrialFinished
 from spiceloop.study.trial import Trial
 
 __all__ = ["Progress"]
@@ -71,7 +71,12 @@ class Progress:
         """Take one event of the loop."""
         if self._first_event is None:
             self._first_event = time.monotonic()
-        if isinstance(event, Thinking):
+        if isinstance(event, Learned):
+            for trial in event.earlier.trials:
+                self.board.add(trial)
+            self._measure()
+            note(event.earlier.text)
+        elif isinstance(event, Thinking):
             self._doing = "thinking"
         elif isinstance(event, Chosen):
             self._chosen = f"{event.choice.method}: {event.choice.reason}"

@@ -17,7 +17,9 @@ __all__ = ["Scoreboard"]
 
 @dataclass
 class Scoreboard:
-    """Ended trials of one study, which may use ``budget``; the start design is not counted."""
+    """Ended trials of one study, which may use ``budget``; the start design and those of an earlier
+    study are not counted.
+    """
 
     problem: Problem
     task: Task
@@ -32,7 +34,7 @@ class Scoreboard:
         """Count an ended trial; one that is added again replaces itself."""
         if trial.state is not TrialState.RUNNING:
             new = trial.number not in self.trials
-            self._ended += new and trial.origin is not Origin.START
+            self._ended += new and trial.origin.counts
             self.clock_s = max(self.clock_s, trial.clock_s)
             self.trials[trial.number] = trial
             goals = (g.metric for g in self.task.goals if g.scale == "auto")
@@ -68,7 +70,7 @@ class Scoreboard:
     @property
     def feasible(self) -> int:
         """Trials of the budget that meet every constraint."""
-        return sum(t.feasible and t.origin is not Origin.START for t in self.trials.values())
+        return sum(t.feasible and t.origin.counts for t in self.trials.values())
 
     def spec_text(self) -> str:
         """Say how many trials meet every bound; empty for a problem without bounds."""
@@ -79,7 +81,7 @@ class Scoreboard:
     @property
     def failures(self) -> Counter[str]:
         """Failed trials of the budget by kind of failure."""
-        failed = (t for t in self.trials.values() if t.origin is not Origin.START)
+        failed = (t for t in self.trials.values() if t.origin.counts)
         return Counter(t.failure.kind for t in failed if t.failure is not None)
 
     @property
@@ -113,7 +115,7 @@ class Scoreboard:
     @property
     def simulation_s(self) -> float:
         """Seconds spent simulating, workers side by side counted each."""
-        return sum(t.simulation_s for t in self.trials.values())
+        return sum(t.simulation_s for t in self.trials.values() if t.origin is not Origin.EARLIER)
 
     def best(self, metric: str) -> Trial | None:
         """Return the trial that is best in one objective.

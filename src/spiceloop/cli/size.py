@@ -77,6 +77,15 @@ def size(
         ),
     ] = None,
     name: Annotated[str, typer.Option(help="The study's name.", show_default="the problem's")] = "",
+    learn_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin with the trials of an earlier study of the same circuit: its folder, file "
+            "or URL; goals, bounds and ranges may differ.",
+            show_default=False,
+        ),
+    ] = None,
     simulator: SimulatorOption = SimulatorName.LIBRARY,
     scheduler: SchedulerOption = "",
     timeout: TimeoutOption = None,
@@ -124,6 +133,7 @@ def size(
             out=out,
             study=study,
             name=name,
+            learn_from=learn_from,
             on_event=progress.on_event,
             stop_when_converged=stop_when_converged,
             trust_deck=trust_deck,

@@ -107,14 +107,15 @@ class _Costs:
         a simulation at least.
         """
         order = np.argsort(timing.clock_s, kind="stable")[-_RECENT:]
-        clock = timing.clock_s[order]
-        busy = clock[-1] - clock[0] - timing.thinking_s[order[1:]].sum()
         share = timing.simulation_s[order[1:]].mean() / (len(history.pending) + 1)
+        own = order[timing.clock_s[order] > 0]  # not of an earlier study
+        clock = timing.clock_s[own] if len(own) > 1 else np.zeros(2)
+        busy = clock[-1] - clock[0] - timing.thinking_s[own[1:]].sum()
         thoughts = timing.thinking_s[timing.guided & (timing.thinking_s > 0)][-_LATEST:]
         return cls(
-            max(float(busy) / (len(order) - 1), float(share), 1e-6),
+            max(float(busy) / (len(clock) - 1), float(share), 1e-6),
             float(np.median(thoughts)) if len(thoughts) else _FIRST_THOUGHT_S,
-            float(clock[-1]),
+            float(timing.clock_s.max()),
         )
 
     def spent(self, timing: Timing) -> tuple[float, float]:
@@ -149,6 +150,7 @@ def _model_share(task: Task, history: History, costs: _Costs) -> float:
         return _SHARE_INFEASIBLE
     gained = np.diff(volumes, prepend=0.0)
     recent = np.arange(len(history.x)) >= max(len(history.x) // 2, task.n_initial)
+    recent &= timing.clock_s > 0  # not of an earlier study
     rates = []
     for which in (timing.guided & recent, ~timing.guided & recent):
         seconds = timing.thinking_s[which].sum() + costs.trial_s * which.sum()

@@ -68,12 +68,13 @@ def next_look(n: int) -> int:
     return look
 
 
-def convergence(task: Task, history: History) -> Convergence | None:
+def convergence(task: Task, history: History, earlier: int = 0) -> Convergence | None:
     """Return the evidence at the latest look, None before the first.
 
     Looks are at fixed numbers of trials, so that a run which is resumed ends where it would have.
+    The first ``earlier`` rows, of another study, count to the front and not as trials.
     """
-    n = len(history.x)
+    n = len(history.x) - earlier
     if n < _FIRST_LOOK:
         return None
     look = _FIRST_LOOK
@@ -81,9 +82,9 @@ def convergence(task: Task, history: History) -> Convergence | None:
         look = next_look(look)
     seen = replace(
         history,
-        x=history.x[:look],
-        metrics=history.metrics[:look],
-        failed=history.failed[:look],
+        x=history.x[: earlier + look],
+        metrics=history.metrics[: earlier + look],
+        failed=history.failed[: earlier + look],
         timing=None,
     )
     volumes = relative_volumes(task, seen)
@@ -91,6 +92,6 @@ def convergence(task: Task, history: History) -> Convergence | None:
     marks = [look >> i for i in range(_DOUBLINGS)][::-1]
     return Convergence(
         tuple(marks),
-        tuple(float(volumes[m - 1]) for m in marks),
-        int(feasible[: marks[-2]].sum()),
+        tuple(float(volumes[earlier + m - 1]) for m in marks),
+        int(feasible[: earlier + marks[-2]].sum()),
     )

@@ -51,6 +51,7 @@ class StudyView:
     command: str = ""
     changes: tuple[str, ...] = ()
     problem_file: str = ""
+    learned_from: str = ""
     workers: int = 1
 
     @cached_property

@@ -25,6 +25,8 @@ def size_command(study: Study) -> str:
         value = getattr(settings, option)
         if option in _ALWAYS or value != getattr(usual, option):
             words += [f"--{option}", str(value)]
+    if settings.learned_from:
+        words += ["--learn-from", settings.learned_from]
     if settings.stop_when_converged:
         words.append("--stop-when-converged")
     if study.url != default_url((file_of(study.url) or Path()).parent):

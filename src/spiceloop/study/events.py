@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from spiceloop.opt.base import Choice
 from spiceloop.study.trial import Trial
+
+if TYPE_CHECKING:
+    from spiceloop.study.earlier import Earlier
 
 __all__ = [
     "Chosen",
     "ClusterChanged",
     "Event",
+    "Learned",
     "OnEvent",
     "Thinking",
     "TrialFinished",
     "TrialStarted",
 ]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A new study begins with what an earlier one has simulated."""
+
+    earlier: Earlier
 
 
 @dataclass(frozen=True)
@@ -65,5 +77,5 @@ class ClusterChanged:
         return f"{size}; {self.remark}" if self.remark else size
 
 
-Event = Thinking | Chosen | TrialStarted | TrialFinished | ClusterChanged
+Event = Learned | Thinking | Chosen | TrialStarted | TrialFinished | ClusterChanged
 OnEvent = Callable[[Event], None]

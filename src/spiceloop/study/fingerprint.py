@@ -15,11 +15,17 @@ from spiceloop.spec.bench import Bench
 from spiceloop.spec.problem import Problem
 from spiceloop.units import format_si
 
-__all__ = ["differences", "fingerprint", "readable"]
+__all__ = ["differences", "fingerprint", "obstacles", "readable"]
 
 _COSMETIC = {"description", "unit", "timeout", "vectors", "deck"}  # a deck counts by its content
 # Parts without which recorded numbers lose their meaning.
 _MEANING = ("parameters.", "metrics.", "order of ")
+# Parts on which no recorded number depends, by the first and the last of their names.
+_JUDGING = {
+    "parameters": {"minimum", "maximum", "start", "scale", "grid"},
+    "metrics": {"goal", "minimum", "maximum", "scale"},
+    "early_stop": {"early_stop"},
+}
 _SHOWN = 8  # differences named in one message
 
 
@@ -74,6 +80,32 @@ def readable(recorded: Mapping[str, str], current: Mapping[str, str]) -> bool:
         for part in {*recorded, *current}
         if part.startswith(_MEANING)
     )
+
+
+def obstacles(recorded: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """Return one line for each difference by which recorded metrics are not those of now.
+
+    Goals, bounds, ranges, starts and orders may differ, and metrics may be gone.
+    """
+    wanted = set(json.loads(current["order of metrics"]))
+
+    def kept(parts: Mapping[str, str]) -> dict[str, str]:
+        found = {part: value for part, value in parts.items() if _counts(part, wanted)}
+        for what in ("parameters", "metrics"):
+            names = json.loads(parts[f"order of {what}"])
+            asked = [n for n in names if what == "parameters" or n in wanted]
+            found[f"order of {what}"] = json.dumps(sorted(asked))
+        return found
+
+    return differences(kept(recorded), kept(current))
+
+
+def _counts(part: str, metrics: set[str]) -> bool:
+    kind, _, rest = part.partition(".")
+    name, _, _field = rest.partition(".")
+    if kind == "metrics" and name not in metrics:
+        return False
+    return part.rpartition(".")[2] not in _JUDGING.get(kind, ())
 
 
 def differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> list[str]:

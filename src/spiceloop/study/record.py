@@ -23,10 +23,12 @@ __all__ = [
     "Ended",
     "Ending",
     "distributions",
+    "ending_again",
     "ending_of",
     "from_frozen",
     "history_of",
     "rebuild",
+    "running_frozen",
 ]
 
 BATCH = "spiceloop:batch"  # system attribute: the rest of a batch, on its first trial
@@ -55,6 +57,27 @@ def distributions(problem: Problem) -> dict[str, BaseDistribution]:
         )
         for v in problem.space.variables
     }
+
+
+def running_frozen(
+    problem: Problem, trial: Trial, system_attrs: Mapping[str, Any] | None = None
+) -> FrozenTrial:
+    """Return a trial as it is written when it begins; its number is the storage's to say."""
+    from optuna.trial import TrialState as OptunaState
+    from optuna.trial import create_trial
+
+    attrs: dict[str, Any] = {"origin": trial.origin.value, "thinking_s": trial.thinking_s}
+    if trial.reason:
+        attrs["reason"] = trial.reason
+    if trial.plan:
+        attrs["plan"] = asdict(trial.plan)
+    return create_trial(
+        state=OptunaState.RUNNING,
+        params=dict(trial.design),
+        distributions=distributions(problem),
+        user_attrs=attrs,
+        system_attrs=dict(system_attrs or {}),
+    )
 
 
 @dataclass(frozen=True)
@@ -113,6 +136,14 @@ def ending_of(problem: Problem, trial: Trial, ended: Ended) -> Ending:
     constraints = [excess for _, excess in problem.excesses(metrics)]
     values = [metrics[n] for n in problem.objectives]
     return Ending(trial, attributes, constraints, OptunaState.COMPLETE, values)
+
+
+def ending_again(problem: Problem, trial: Trial) -> Ending:
+    """Return how a trial ends that has ended, as it stands."""
+    outcome = Outcome(trial.metrics, trial.failure, trial.corners, trial.simulations, trial.saved)
+    return ending_of(
+        problem, trial, Ended(trial.number, outcome, trial.simulation_s, trial.clock_s)
+    )
 
 
 def from_frozen(frozen: FrozenTrial) -> Trial | None:

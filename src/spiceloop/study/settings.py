@@ -24,6 +24,7 @@ class Settings:
     workers: int = 1
     simulator: str = "ngspice-lib"
     problem_file: str = ""  # absolute, so that a study alone is enough to resume
+    learned_from: str = ""  # the study that the first trials are of
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property

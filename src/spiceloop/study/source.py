@@ -34,6 +34,9 @@ class Source:
     ) -> None:
         self.study = study
         self.optimizer = optimizer
+        # The optimizer counts what it was asked for in an earlier study too.
+        if budget.trials is not None:
+            budget = replace(budget, trials=budget.trials + study.n_earlier)
         self.budget = budget
         self.initial = initial
         self.seed = seed
@@ -143,16 +146,17 @@ class Source:
             return
         from spiceloop.opt.convergence import convergence, next_look
 
-        ended = len(self.study.trials)
+        earlier = self.study.n_earlier
+        ended = len(self.study.trials) - earlier
         if ended < next_look(self._checked):
             return
         self._checked = ended
-        found = convergence(self.task, self.study.history())
+        found = convergence(self.task, self.study.history(), earlier)
         self.converged = found is not None and found.converged
 
     def _start(self) -> dict[str, float] | None:
-        """The start design while the study is still empty."""
+        """The start design until it has a trial."""
         start = self.problem.start
-        if start is None or self.study.n_begun:
+        if start is None or self.study.has_start:
             return None
         return {v.name: v.snap(start[v.name]) for v in self.problem.space.variables}

@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +32,15 @@ from spiceloop.errors import StudyError
 from spiceloop.opt.base import History
 from spiceloop.spec.bench import Bench
 from spiceloop.study import owner
-from spiceloop.study.fingerprint import differences, fingerprint, readable
+from spiceloop.study.fingerprint import differences, fingerprint, obstacles, readable
+from spiceloop.study.place import place_of
 from spiceloop.study.record import (
     BATCH,
     Ended,
-    distributions,
     ending_of,
     from_frozen,
     rebuild,
+    running_frozen,
 )
 from spiceloop.study.settings import Settings
 from spiceloop.study.skipped import plan_for
@@ -114,15 +115,23 @@ class Study:
         self.reload()
 
     @classmethod
-    def create(cls, bench: Bench, url: str, settings: Settings, *, name: str = "") -> Study:
+    def create(
+        cls,
+        bench: Bench,
+        url: str,
+        settings: Settings,
+        *,
+        name: str = "",
+        earlier: Sequence[Trial] = (),
+    ) -> Study:
         """Make a new study, called as the problem unless ``name`` says otherwise.
 
-        Raises `StudyError` if there is one of that name already, `StorageError` if it cannot be
-        written.
+        It begins with the trials of an ``earlier`` one, as `study.earlier` reads them. Raises
+        `StudyError` if there is one of that name already, `StorageError` if it cannot be written.
         """
         storage = open_storage(url)
         name = name or bench.problem.name
-        make_study(storage, url, name, bench, settings)
+        make_study(storage, url, name, bench, settings, earlier)
         return cls(storage, url, name, bench)
 
     @classmethod
@@ -151,10 +160,13 @@ class Study:
     def require_unchanged(self) -> None:
         """Raise `StudyError`, saying what differs, unless the problem is the recorded one."""
         if self.changes:
+            anew = "start a new study with another --out"
+            if not obstacles(self.fingerprint, fingerprint(self.bench)):
+                anew += f"; --learn-from {place_of(self.url, self.name)} begins with these trials"
             raise StudyError(
                 f"study {self.name!r} at {safe_url(self.url)} is of another problem:\n"
                 + "\n".join(f"  - {line}" for line in self.changes)
-                + "\nundo the change, or start a new study with another --out"
+                + f"\nundo the change, or {anew}"
             )
 
     @property
@@ -211,8 +223,20 @@ class Study:
 
     @property
     def n_asked(self) -> int:
-        """How many trials were asked of an optimizer, queued ones of a batch not counted."""
+        """How many trials were asked of an optimizer, those of an earlier study among them, queued
+        ones of a batch not.
+        """
         return self._table.n_asked
+
+    @property
+    def n_earlier(self) -> int:
+        """How many trials were simulated by an earlier study; they are the first ones."""
+        return self._table.n_earlier
+
+    @property
+    def has_start(self) -> bool:
+        """Whether there is a trial of the start design."""
+        return self._table.has_start
 
     @property
     def newest_batch(self) -> Trial:
@@ -381,13 +405,8 @@ class Study:
         reason: str,
         rest: Sequence[Mapping[str, float]],
     ) -> list[Trial] | None:
-        from optuna.trial import TrialState as OptunaState
-        from optuna.trial import create_trial
-
         marked = {_OWNER: self._mark} if self.is_shared and self._mark else {}
-        attrs: dict[str, Any] = {"origin": origin.value}
-        if reason:
-            attrs["reason"] = reason
+        batch = {BATCH: [dict(d) for d in rest]} if rest else {}
         with self._lock:
             with self._writing():
                 if n_begun is not None and self.is_shared:
@@ -395,37 +414,29 @@ class Study:
                 if n_begun not in (None, self._n_stored):
                     return None
                 plan = plan_for(self.bench.problem, self._table.trials)
-                if plan:
-                    attrs["plan"] = asdict(plan)
-                space = distributions(self.bench.problem)
-                # The thinking and the rest belong to the first.
-                firsts = [(thinking_s, {BATCH: [dict(d) for d in rest]} if rest else {})]
-                firsts += [(0.0, {})] * (len(designs) - 1)
                 fresh = [
-                    create_trial(
-                        state=OptunaState.RUNNING,
-                        params=dict(design),
-                        distributions=space,
-                        user_attrs={**attrs, "thinking_s": seconds},
-                        system_attrs={**batch, **marked},
+                    # The thinking and the rest belong to the first.
+                    Trial(
+                        i,
+                        TrialState.RUNNING,
+                        origin,
+                        dict(design),
+                        thinking_s=0.0 if i else thinking_s,
+                        plan=plan,
+                        reason=reason,
                     )
-                    for design, (seconds, batch) in zip(designs, firsts, strict=True)
+                    for i, design in enumerate(designs)
                 ]
-                ids = begin_trials(self._storage, self._id, fresh)
+                frozen = [
+                    running_frozen(
+                        self.bench.problem, trial, marked if trial.number else {**batch, **marked}
+                    )
+                    for trial in fresh
+                ]
+                ids = begin_trials(self._storage, self._id, frozen)
                 first = self._storage.get_trial_number_from_id(ids[0])
             # Only now are they on disk.
-            begun = [
-                Trial(
-                    first + i,
-                    TrialState.RUNNING,
-                    origin,
-                    dict(design),
-                    thinking_s=seconds,
-                    plan=plan,
-                    reason=reason,
-                )
-                for i, (design, (seconds, _)) in enumerate(zip(designs, firsts, strict=True))
-            ]
+            begun = [replace(trial, number=first + trial.number) for trial in fresh]
             self._n_stored += len(begun)
             for i, trial in enumerate(begun):
                 self._ids[trial.number] = ids[i]

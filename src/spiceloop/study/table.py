@@ -16,10 +16,11 @@ class TrialTable:
     """Trials in order of number. What is asked after every trial costs little in long studies."""
 
     def __init__(self) -> None:
+        self.has_start = False
         self._trials: list[Trial] = []
         self._place: dict[int, int] = {}  # number → index in the list
         self._running: set[int] = set()
-        self._n_asked = 0
+        self._n_asked = self._n_earlier = 0
         self._batch: tuple[int, Sequence[Mapping[str, float]]] = (0, ())  # where it began, the rest
         self._rows: dict[int, tuple[Floats, list[float]]] = {}  # of histories, by number
 
@@ -33,6 +34,8 @@ class TrialTable:
             self._place[trial.number] = place = len(self._trials)
             self._trials.append(trial)
             self._n_asked += trial.origin is not Origin.START
+            self._n_earlier += trial.origin is Origin.EARLIER
+            self.has_start |= trial.origin is Origin.START
             if rest:
                 self._batch = (place, rest)
         else:
@@ -64,8 +67,13 @@ class TrialTable:
 
     @property
     def n_asked(self) -> int:
-        """How many trials an optimizer proposed."""
+        """How many trials an optimizer proposed, in an earlier study too."""
         return self._n_asked
+
+    @property
+    def n_earlier(self) -> int:
+        """How many of them an earlier study simulated."""
+        return self._n_earlier
 
     @property
     def queued(self) -> tuple[dict[str, float], ...]:

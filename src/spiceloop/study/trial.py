@@ -20,10 +20,16 @@ class TrialState(StrEnum):
 class Origin(StrEnum):
     """Who proposed the design."""
 
-    START = "start"  # the designer's own, trial 0, outside the budget
+    START = "start"  # the designer's own, outside the budget
     INITIAL = "initial"  # quasi-random
     MODEL = "model"  # model-guided
     POPULATION = "population"  # bred from the best designs so far
+    EARLIER = "earlier"  # of an earlier study, outside the budget; nothing was simulated again
+
+    @property
+    def counts(self) -> bool:
+        """Whether such trials use up the budget."""
+        return self not in (Origin.START, Origin.EARLIER)
 
 
 @dataclass(frozen=True)

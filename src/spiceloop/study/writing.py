@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from spiceloop.circuit.design_space import did_you_mean
 from spiceloop.errors import StudyError
 from spiceloop.spec.bench import Bench
+from spiceloop.spec.problem import Problem
 from spiceloop.study.fingerprint import fingerprint
-from spiceloop.study.record import Ending
+from spiceloop.study.record import Ending, ending_again, running_frozen
 from spiceloop.study.settings import Settings
 from spiceloop.study.storage import safe_url, storage_errors
+from spiceloop.study.trial import Trial
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -25,8 +27,18 @@ SETTINGS = "spiceloop"  # user attribute of a study
 FINGERPRINT = "spiceloop:fingerprint"  # system attribute
 
 
-def make_study(storage: BaseStorage, url: str, name: str, bench: Bench, settings: Settings) -> None:
-    """Make a new study. Raises `StudyError` if there is one of that name, `StorageError`."""
+def make_study(
+    storage: BaseStorage,
+    url: str,
+    name: str,
+    bench: Bench,
+    settings: Settings,
+    earlier: Sequence[Trial] = (),
+) -> None:
+    """Make a new study whose first trials are ``earlier`` ones, numbered from 0.
+
+    Raises `StudyError` if there is one of that name, `StorageError`.
+    """
     import optuna
 
     from spiceloop.study.turn import making
@@ -42,9 +54,9 @@ def make_study(storage: BaseStorage, url: str, name: str, bench: Bench, settings
         if name in known:
             if SETTINGS in storage.get_study_user_attrs(known[name]):
                 raise StudyError(there)
-            if storage.get_n_trials(known[name]):
+            if any("origin" not in t.user_attrs for t in storage.get_all_trials(known[name])):
                 raise StudyError(f"study {name!r} at {safe_url(url)} belongs to another program")
-            storage.delete_study(known[name])  # killed while it was being made: still empty
+            storage.delete_study(known[name])  # killed while it was being made
         try:
             study = optuna.create_study(storage=storage, study_name=name, directions=directions)
         except optuna.exceptions.DuplicatedStudyError:  # by another process, this moment
@@ -53,8 +65,21 @@ def make_study(storage: BaseStorage, url: str, name: str, bench: Bench, settings
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(list(problem.objectives))
         storage.set_study_system_attr(study._study_id, FINGERPRINT, fingerprint(bench))
+        if earlier:
+            _write_earlier(storage, study._study_id, problem, earlier)
         # Last, and in one piece: a study that has it is complete.
         study.set_user_attr(SETTINGS, asdict(settings))
+
+
+def _write_earlier(
+    storage: BaseStorage, study_id: int, problem: Problem, trials: Sequence[Trial]
+) -> None:
+    from spiceloop.study.turn import turn
+
+    with turn(storage, study_id):
+        ids = begin_trials(storage, study_id, [running_frozen(problem, t) for t in trials])
+        for trial_id, trial in zip(ids, trials, strict=True):
+            end_trial(storage, trial_id, ending_again(problem, trial))
 
 
 def find_study(storage: BaseStorage, url: str, name: str) -> str:

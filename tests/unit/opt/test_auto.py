@@ -140,3 +140,18 @@ def test_a_simulation_hidden_behind_the_thinking_of_others_still_costs() -> None
     assert choice.method == "model"
     assert "simulation 620 ms" in choice.reason
     assert "thinking is cheap" in choice.reason
+
+
+def test_trials_of_an_earlier_study_tell_what_a_simulation_costs_and_took_no_time() -> None:
+    """Their clock is 0: neither the seconds left nor the cost of a trial are mistaken by them."""
+    history = history_of(60, 1.0, 2.0, overhead_s=2.0)
+    timing = history.timing
+    assert timing is not None
+    clock = np.where(np.arange(60) < 40, 0.0, timing.clock_s - timing.clock_s[39])
+    later = replace(history, timing=replace(timing, clock_s=clock))
+    used = clock[-1]
+    assert "no time to think" in Auto().choose(within(None, used + 4.9), later).reason
+    assert "thinking is cheap" in Auto().choose(within(None, used + 5.1), later).reason
+    fresh = replace(history, timing=replace(timing, clock_s=np.zeros(60)))
+    choice = Auto().choose(within(None, 600), fresh)
+    assert "simulation 1 s" in choice.reason

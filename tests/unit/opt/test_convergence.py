@@ -92,3 +92,21 @@ def test_the_prediction_falls_as_growth_did() -> None:
     before = said.volumes[-2] - said.volumes[-3]
     assert said.predicted == pytest.approx(said.growth * min(said.growth / before, 1.0))
     assert 0 <= said.predicted <= said.growth
+
+
+def test_rows_of_an_earlier_study_are_no_trials_but_count_to_the_front() -> None:
+    runs = evolved_until_converged(3000)
+    n = len(runs[-1].x)
+    earlier = runs[-1].x[:100]
+    # Nothing new was found in the latter half of what both have seen, but the new study is young.
+    assert convergence(TASK, history_of(np.vstack([earlier, earlier[:39]])), 100) is None
+    both = convergence(TASK, history_of(runs[-1].x), 100)
+    assert both is not None
+    assert both.trials[-1] <= n - 100 < both.trials[-1] * 1.1 + 1
+    whole = convergence(TASK, history_of(runs[-1].x[: 100 + both.trials[-1]]), 0)
+    assert whole is not None
+    # The window is the latter half of the new study's trials, after all that was known before.
+    assert both.growth <= whole.growth
+    again = convergence(TASK, history_of(np.vstack([earlier, earlier[:40]])), 100)
+    assert again is not None
+    assert again.volumes == pytest.approx((1.0, 1.0, 1.0, 1.0))

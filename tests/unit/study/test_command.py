@@ -20,11 +20,18 @@ def test_defaults_are_left_out(bench, url):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("optimizer", "nsga2"), ("batch", 4), ("workers", 2), ("simulator", "ngspice-batch")],
+    [
+        ("optimizer", "nsga2"),
+        ("batch", 4),
+        ("workers", 2),
+        ("simulator", "ngspice-batch"),
+        ("learned_from", "runs/a b"),
+    ],
 )
 def test_what_was_chosen_is_named(bench, url, option, value):
     words = shlex.split(size_command(Study.create(bench, url, Settings(**{option: value}))))
-    assert words[words.index(f"--{option}") + 1] == str(value)
+    word = "--learn-from" if option == "learned_from" else f"--{option}"
+    assert words[words.index(word) + 1] == str(value)
 
 
 def test_a_storage_and_a_name_of_its_own(bench, tmp_path):

@@ -29,20 +29,23 @@ class Gain:
 
 def make(view: StudyView) -> tuple[Mapping[str, Any], tuple[Plot, ...]]:
     """Make the card."""
-    ended = [t for t in view.ended if t.origin is not Origin.START]
+    ended = [t for t in view.ended if t.origin.counts]
     think = sum(t.thinking_s for t in ended)
     return {
         "description": view.problem.description,
         "n_trials": len(ended),
         "n_initial": sum(t.origin is Origin.INITIAL for t in ended),
         "n_model": sum(t.origin is Origin.MODEL for t in ended),
+        "n_earlier": sum(t.origin is Origin.EARLIER for t in view.ended),
         "n_running": sum(t.state is TrialState.RUNNING for t in view.trials),
         "n_feasible": sum(t.feasible for t in ended),
         "n_failed": sum(t.state is TrialState.FAILED for t in ended),
         "n_pareto": len(view.front.pareto_trials),
         "n_variables": len(view.task.space),
         "n_constraints": len(view.task.constraints),
-        "simulating": _duration(sum(t.simulation_s for t in view.ended)),
+        "simulating": _duration(
+            sum(t.simulation_s for t in view.ended if t.origin is not Origin.EARLIER)
+        ),
         "thinking": _duration(think),
         "n_corners": len(view.problem.corners),
         "simulations": sum(t.simulations for t in view.ended),

@@ -12,6 +12,7 @@ from spiceloop.report.view import StudyView
 
 __all__ = ["make"]
 
+_OF_EARLIER = ", those of the earlier study counted first"
 _RULE = (
     "the start's losses, each made worse by one decade on a logarithmic scale and by its own "
     "magnitude on a linear one; without a start, the worst of each over the Pareto set plus a "
@@ -27,9 +28,10 @@ def make(view: StudyView) -> tuple[Mapping[str, Any], tuple[Plot, ...]]:
         ("problem file", view.problem_file),
         ("command", view.command),
         ("changed since the trials", "; ".join(view.changes)),
+        ("learned from", view.learned_from),
         ("optimizer", view.optimizer),
         ("seed", "" if view.seed is None else str(view.seed)),
-        ("quasi-random trials", str(view.task.n_initial)),
+        ("quasi-random trials", str(view.task.n_initial) + _OF_EARLIER * bool(view.learned_from)),
     ]
     reference = []
     if view.done or view.reference is not None:
