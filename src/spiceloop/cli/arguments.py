@@ -183,7 +183,7 @@ def find_problem(text: str) -> Path:
         if not inside.is_file():
             raise InputError(f"{text}: this folder holds no problem.yaml; name the file itself")
         return inside
-    if path.suffix.lower() in _DECKS:
+    if path.suffix.lower() in _DECKS and path.exists():
         raise InputError(
             f"{text}: expected a problem file (problem.yaml), this is a deck; draft one with "
             f"`spiceloop init {text}`"
@@ -195,7 +195,7 @@ def find_problem(text: str) -> Path:
     known = examples()
     if text in known:
         return known[text].problem_file
-    looks_like_path = "/" in text or path.suffix in {".yaml", ".yml"}
+    looks_like_path = "/" in text or path.suffix.lower() in {".yaml", ".yml", *_DECKS}
     if looks_like_path:
         raise InputError(
             f"no problem file {text!r} (looked in {Path.cwd()}); correct the path, or draft one "

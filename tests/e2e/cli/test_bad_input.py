@@ -152,6 +152,10 @@ def test_a_deck_in_place_of_the_problem(inside: Main, problem: Path) -> None:
     refused_by_all(inside, problem.with_name("rc.spice"), "problem.yaml", "spiceloop init")
 
 
+def test_a_deck_that_is_not_there_is_no_deck(inside: Main) -> None:
+    refused(inside("check", "amp.cir"), 2, "no problem file 'amp.cir'", "correct the path")
+
+
 def test_missing_ngspice(cli: Run, problem: Path, tmp_path: Path) -> None:
     nothing = {"PATH": str(tmp_path), "SPICELOOP_LIBNGSPICE": str(tmp_path / "none.so")}
     for simulator in ("ngspice-lib", "ngspice-batch"):
