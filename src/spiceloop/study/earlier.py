@@ -17,6 +17,7 @@ from spiceloop.study.fingerprint import fingerprint, obstacles
 from spiceloop.study.place import place_of
 from spiceloop.study.store import Study
 from spiceloop.study.trial import Origin, Trial, TrialState
+from spiceloop.study.versions import OURS
 
 __all__ = ["Earlier", "read_earlier"]
 
@@ -101,6 +102,8 @@ def _adopted(problem: Problem, number: int, trial: Trial) -> Trial:
     return replace(
         trial,
         number=number,
+        # What lies beyond a bound by a rounding error is at it.
+        design={v.name: v.snap(trial.design[v.name]) for v in problem.space.variables},
         origin=Origin.START if is_start else Origin.EARLIER,
         metrics=metrics,
         violations=problem.violations(metrics) if metrics else {},
@@ -113,9 +116,9 @@ def _adopted(problem: Problem, number: int, trial: Trial) -> Trial:
 
 def _remarks(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
     """Say where the simulator or the models were of another version."""
-    packages = {"spiceloop", "python", "numpy", "scipy", "torch", "gpytorch", "botorch", "optuna"}
     return tuple(
-        f"it was simulated with {name} {before[name]}, now there is {now.get(name, 'none')}"
-        for name in before
-        if name not in packages and before[name] != now.get(name)
+        f"it was simulated with {name} {version}"
+        + (f", now there is {now[name]}" if name in now else "")
+        for name, version in before.items()
+        if name not in OURS and version != now.get(name)
     )

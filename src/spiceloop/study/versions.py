@@ -8,9 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from spiceloop.sim.base import Simulator
 from spiceloop.spec.problem import Problem
 
-__all__ = ["versions"]
+__all__ = ["OURS", "versions"]
 
 _PACKAGES = ("spiceloop", "numpy", "scipy", "torch", "gpytorch", "botorch", "optuna")
+# On these proposals depend, and not what a simulation gives.
+OURS = ("python", *_PACKAGES)
 
 
 def versions(problem: Problem, simulator: Simulator) -> dict[str, str]:

@@ -228,6 +228,19 @@ def test_a_metric_may_be_gone_and_the_order_another(first, changed, url):
     np.testing.assert_allclose(second.history().x, first.history().x[:, ::-1])
 
 
+def test_a_design_beyond_a_bound_by_a_rounding_error_is_at_it(bench, changed, url, forced):
+    study = Study.create(bench, url, Settings(), name="first")
+    run(study, forced, 8)
+    edge = max(t.design["r"] for t in study.trials)
+
+    def narrow(content):
+        content["parameters"]["r"]["maximum"] = float(edge * (1 - 1e-12))
+
+    earlier, second = learn(changed(narrow), url)
+    assert not earlier.left_out
+    assert max(t.design["r"] for t in second.trials) < edge
+
+
 def test_nothing_to_learn_from_is_an_error(bench, url, changed, first):
     Study.create(bench, url, Settings(), name="empty")
     with pytest.raises(StudyError, match=r"no trial to learn from \(it is empty\)"):
