@@ -92,7 +92,7 @@ def obstacles(recorded: Mapping[str, str], current: Mapping[str, str]) -> list[s
     def kept(parts: Mapping[str, str]) -> dict[str, str]:
         found = {part: value for part, value in parts.items() if _counts(part, wanted)}
         for what in ("parameters", "metrics"):
-            names = json.loads(parts[f"order of {what}"])
+            names = json.loads(parts.get(f"order of {what}", "[]"))
             asked = [n for n in names if what == "parameters" or n in wanted]
             found[f"order of {what}"] = json.dumps(sorted(asked))
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from spiceloop.errors import SimulationError, StudyError
+from spiceloop.errors import SimulationError, StorageError, StudyError
 from spiceloop.opt import Budget, make_optimizer
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
@@ -251,6 +252,16 @@ def test_nothing_to_learn_from_is_an_error(bench, url, changed, first):
 
     with pytest.raises(StudyError, match="9 outside the ranges"):
         learn(changed(far), url)
+
+
+def test_a_damaged_study_is_said_to_be_one(first, bench, url):
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
+        file.execute(
+            "UPDATE trial_user_attributes SET value_json="
+            '\'{"f3db": "x", "ipeak": 1, "rise": "y"}\' WHERE key=\'metrics\''
+        )
+    with pytest.raises(StorageError, match="damaged"):
+        read_earlier(url, "first", bench, {})
 
 
 def test_other_versions_of_the_simulator_are_told(bench, url, forced):
