@@ -117,7 +117,7 @@ def build_acquisition(
     as giving what the model predicts.
     """
     k = len(outputs.reference)
-    turn = outputs.n_finished + len(pending)
+    turn = outputs.turn(pending)
     model, front = believing(outputs, model, pending)
     mend = mending(outputs, model, turn)
     ehvi = LogEhvi(front, torch.as_tensor(outputs.reference), turn)
@@ -154,10 +154,7 @@ def believing(outputs: Outputs, model: Surrogate, pending: Floats) -> tuple[Surr
 
 
 def mending(outputs: Outputs, model: Surrogate, turn: int) -> LogViolationImprovement | None:
-    """Return what stands for EHVI and the bounds, where it is its turn: an odd one.
-
-    ``turn`` counts the study's designs, and not the model's, whose number stays at some time.
-    """
+    """Return what stands for EHVI and the bounds, where it is its ``turn``: an odd one."""
     if turn % 2 == 0 or outputs.feasible.any() or not outputs.constrained:
         return None
     bounds = torch.as_tensor(outputs.lower), torch.as_tensor(outputs.upper)

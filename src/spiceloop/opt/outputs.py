@@ -56,6 +56,13 @@ class Outputs:
         """Losses (f, k) of the feasible trials."""
         return self.y[self.feasible, : len(self.reference)]
 
+    def turn(self, pending: Floats) -> int:
+        """Return which turn it is: the study's designs, those ``pending`` (p, d) included.
+
+        Not the model's, whose number stays at some time.
+        """
+        return self.n_finished + len(pending)
+
     @property
     def constrained(self) -> bool:
         """Whether any output has a bound."""

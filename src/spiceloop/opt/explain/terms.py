@@ -87,7 +87,7 @@ def _terms(moment: Moment, at: torch.Tensor) -> Terms:
             whole = torch.as_tensor(outputs.lower[one]), torch.as_tensor(outputs.upper[one])
             p_bounds[name] = math.exp(log_probability_between(*args, *whole).item())
     gain = exploiting = None
-    turn = outputs.n_finished + len(pending)
+    turn = outputs.turn(pending)
     ehvi = LogEhvi(front, reference, turn)
     if mending(outputs, model, turn) is None:
         log_gain = ehvi(mean[:, :k], sd[:, :k]).item()
