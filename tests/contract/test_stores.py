@@ -18,11 +18,12 @@ from spiceloop.errors import StorageError, StudyError
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.load import load_problem
 from spiceloop.study.earlier import read_earlier
-from spiceloop.study.record import rebuild, running_frozen
+from spiceloop.study.fingerprint import fingerprint
+from spiceloop.study.record import distributions, rebuild, running_frozen
 from spiceloop.study.storage import open_storage
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Failure, Origin, TrialState
-from spiceloop.study.writing import begin_trials
+from spiceloop.study.writing import FINGERPRINT, begin_trials
 
 DATA = Path(__file__).parents[1] / "data" / "rc_study"
 A = {"r": 2e3, "c": 1e-9}
@@ -192,7 +193,9 @@ def test_a_study_may_begin_with_trials_that_have_ended(bench, url):
     half = optuna.create_study(
         storage=storage, study_name="second", directions=["maximize", "minimize"]
     )
-    begin_trials(storage, half._study_id, [running_frozen(bench.problem, earlier[0])])
+    storage.set_study_system_attr(half._study_id, FINGERPRINT, fingerprint(bench))
+    space = distributions(bench.problem)
+    begin_trials(storage, half._study_id, [running_frozen(space, earlier[0])])
     study = Study.create(bench, url, Settings(), name="second", earlier=earlier)
     again = Study.open(url, "second", bench=bench)
     assert again.trials == study.trials == earlier
@@ -208,7 +211,7 @@ def test_a_study_may_begin_with_trials_that_have_ended(bench, url):
 
 def test_another_programs_study_is_left_alone(bench, url):
     other = optuna.create_study(storage=open_storage(url), study_name="rc_study")
-    other.ask()
+    other.ask().set_user_attr("origin", "start")  # theirs, called as one of ours
     with pytest.raises(StudyError, match="belongs to another program"):
         Study.create(bench, url, Settings())
 

@@ -37,7 +37,8 @@ def size(
     initial: Annotated[
         int | None,
         typer.Option(
-            help="How many of them are quasi-random.", show_default="10, or the whole budget"
+            help="How many of them are quasi-random; trials of --learn-from stand for such.",
+            show_default="10, or the whole budget",
         ),
     ] = None,
     batch: Annotated[int, typer.Option(help="Designs the optimizer proposes at once.")] = 1,

@@ -60,9 +60,14 @@ def distributions(problem: Problem) -> dict[str, BaseDistribution]:
 
 
 def running_frozen(
-    problem: Problem, trial: Trial, system_attrs: Mapping[str, Any] | None = None
+    space: Mapping[str, BaseDistribution],
+    trial: Trial,
+    system_attrs: Mapping[str, Any] | None = None,
 ) -> FrozenTrial:
-    """Return a trial as it is written when it begins; its number is the storage's to say."""
+    """Return a trial as it is written when it begins; its number is the storage's to say.
+
+    ``space`` are the problem's `distributions`, the same for all its trials.
+    """
     from optuna.trial import TrialState as OptunaState
     from optuna.trial import create_trial
 
@@ -74,7 +79,7 @@ def running_frozen(
     return create_trial(
         state=OptunaState.RUNNING,
         params=dict(trial.design),
-        distributions=distributions(problem),
+        distributions=dict(space),
         user_attrs=attrs,
         system_attrs=dict(system_attrs or {}),
     )

@@ -37,6 +37,7 @@ from spiceloop.study.place import place_of
 from spiceloop.study.record import (
     BATCH,
     Ended,
+    distributions,
     ending_of,
     from_frozen,
     rebuild,
@@ -427,11 +428,10 @@ class Study:
                     )
                     for i, design in enumerate(designs)
                 ]
+                space = distributions(self.bench.problem)
                 frozen = [
-                    running_frozen(
-                        self.bench.problem, trial, marked if trial.number else {**batch, **marked}
-                    )
-                    for trial in fresh
+                    running_frozen(space, t, marked if t.number else {**batch, **marked})
+                    for t in fresh
                 ]
                 ids = begin_trials(self._storage, self._id, frozen)
                 first = self._storage.get_trial_number_from_id(ids[0])

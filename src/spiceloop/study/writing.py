@@ -12,7 +12,7 @@ from spiceloop.errors import StudyError
 from spiceloop.spec.bench import Bench
 from spiceloop.spec.problem import Problem
 from spiceloop.study.fingerprint import fingerprint
-from spiceloop.study.record import Ending, ending_again, running_frozen
+from spiceloop.study.record import Ending, distributions, ending_again, running_frozen
 from spiceloop.study.settings import Settings
 from spiceloop.study.storage import safe_url, storage_errors
 from spiceloop.study.trial import Trial
@@ -54,7 +54,8 @@ def make_study(
         if name in known:
             if SETTINGS in storage.get_study_user_attrs(known[name]):
                 raise StudyError(there)
-            if any("origin" not in t.user_attrs for t in storage.get_all_trials(known[name])):
+            ours = FINGERPRINT in storage.get_study_system_attrs(known[name])
+            if storage.get_n_trials(known[name]) and not ours:
                 raise StudyError(f"study {name!r} at {safe_url(url)} belongs to another program")
             storage.delete_study(known[name])  # killed while it was being made
         try:
@@ -76,8 +77,9 @@ def _write_earlier(
 ) -> None:
     from spiceloop.study.turn import turn
 
+    space = distributions(problem)
     with turn(storage, study_id):
-        ids = begin_trials(storage, study_id, [running_frozen(problem, t) for t in trials])
+        ids = begin_trials(storage, study_id, [running_frozen(space, t) for t in trials])
         for trial_id, trial in zip(ids, trials, strict=True):
             end_trial(storage, trial_id, ending_again(problem, trial))
 
