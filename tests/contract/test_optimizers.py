@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,11 +138,39 @@ def test_asking_leaves_the_global_state_alone(optimizer) -> None:
 
 
 def test_initial_points_are_one_sobol_sequence(optimizer) -> None:
-    asked = [
-        optimizer.ask(FREE, make_history(0, n_asked=i), 1, seed=4)[0] for i in range(FREE.n_initial)
-    ]
-    together = make_optimizer("sobol").ask(FREE, make_history(0), FREE.n_initial, seed=4)
+    started = (make_history(1, start=0, n_asked=i) for i in range(FREE.n_initial))
+    asked = [optimizer.ask(FREE, history, 1, seed=4)[0] for history in started]
+    together = make_optimizer("sobol").ask(FREE, make_history(1, n_asked=0), FREE.n_initial, seed=4)
     assert np.array_equal(np.array(asked), together)
+
+
+@pytest.mark.parametrize("name", ["ehvi", "auto"])
+def test_where_nothing_is_known_the_centre_of_the_space_is_first(name: str) -> None:
+    optimizer = make_optimizer(name)
+    batch = optimizer.ask(FREE, make_history(0), FREE.n_initial, seed=4)
+    design = SPACE.from_unit(batch[0])
+    # Half-way on each variable's own scale, on the grid.
+    assert design["w"] == pytest.approx(np.sqrt(0.42e-6 * 20e-6), abs=2.5e-9)
+    assert design["ib"] == pytest.approx(10e-6)
+    assert design["v"] == pytest.approx(1.15)
+    assert design["fingers"] in (4, 5)
+    assert np.array_equal(batch[:1], optimizer.ask(FREE, make_history(0), 1, seed=9))
+    # It takes the place of the first of the sequence, and the batch's size plays no part.
+    sobol = make_optimizer("sobol").ask(FREE, make_history(0), FREE.n_initial, seed=4)
+    assert np.array_equal(batch[1:], sobol[1:])
+    waiting = replace(make_history(0), pending=batch[:1], n_asked=1)
+    assert np.array_equal(optimizer.ask(FREE, waiting, 1, seed=4)[0], batch[1])
+
+
+@pytest.mark.parametrize("known", ["start under way", "start failed", "earlier trials"])
+def test_the_centre_is_left_out_where_something_is_known(optimizer, known: str) -> None:
+    history = {
+        "start under way": make_history(0, pending=1, n_asked=0),
+        "start failed": make_history(1, fails=(0,), start=0, n_asked=0),
+        "earlier trials": make_history(3, n_asked=0),
+    }[known]
+    point = optimizer.ask(FREE, history, 1, seed=4)
+    assert np.array_equal(point, make_optimizer("sobol").ask(FREE, history, 1, seed=4))
 
 
 def test_a_batch_crosses_from_initial_to_guided(optimizer) -> None:
@@ -198,7 +227,11 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 
 def test_failing_ground_is_left(optimizer) -> None:
-    """Half of the space fails, the better half; nobody goes on asking for it."""
+    """Half of the space fails, the better half; nobody goes on asking for it.
+
+    The best design is next to the edge, so much of what is asked for still fails; one that does not
+    learn of failures asks for nothing else.
+    """
     space = DesignSpace(tuple(Variable(f"x{i}", 0.0, 1.0) for i in range(3)))
     task = Task(space, (Goal("f", False, "linear"),), (Constraint("g", minimum=-1.0),), 8)
     x = np.empty((0, 3))
@@ -208,4 +241,4 @@ def test_failing_ground_is_left(optimizer) -> None:
         metrics[failed] = np.nan
         history = History(x, metrics, ("f", "g"), failed, np.empty((0, 3)), len(x))
         x = np.vstack([x, optimizer.ask(task, history, 1, 0)])
-    assert np.mean(x[20:, 0] < 0.5) < 0.75
+    assert np.mean(x[20:, 0] < 0.5) < 0.9

@@ -66,8 +66,8 @@ class Budget:
 class Task:
     """What is to be optimized, as far as an optimizer needs to know.
 
-    ``n_initial`` is the number of quasi-random trials before the model guides; the start design,
-    if the study has one, is not counted among them.
+    ``n_initial`` is the number of trials before the model guides, see `spiceloop.opt.initial`; the
+    start design, if the study has one, is not counted among them.
     """
 
     space: DesignSpace

@@ -17,13 +17,13 @@ from torch import Tensor
 from spiceloop.opt.acquisition import LogEhvi, log_probability_between
 from spiceloop.opt.base import Floats, History, Task
 from spiceloop.opt.feasibility import FailureModel
+from spiceloop.opt.initial import initial_points
 from spiceloop.opt.learn import learn
 from spiceloop.opt.model import Surrogate
 from spiceloop.opt.outputs import Outputs
 from spiceloop.opt.pareto import pareto_mask
 from spiceloop.opt.pick import Taken, fill
 from spiceloop.opt.search import Acquisition, climb, climb_on_grid, raw_points
-from spiceloop.opt.sobol import Sobol
 from spiceloop.opt.thin import thinned
 from spiceloop.opt.threads import one_thread
 from spiceloop.opt.violation import FEW, LogViolationImprovement
@@ -63,15 +63,15 @@ class Ehvi:
     def ask(self, task: Task, history: History, n: int, seed: int) -> Floats:
         """See `spiceloop.opt.base.Optimizer.ask`.
 
-        Sobol points for the first ``task.n_initial``, and until two trials have finished.
+        Initial designs for the first ``task.n_initial``, and until two trials have finished.
         """
-        n_sobol = min(max(task.n_initial - history.n_asked, 0), n)
+        n_first = min(max(task.n_initial - history.n_asked, 0), n)
         if np.count_nonzero(~history.failed) < 2:
-            n_sobol = n
-        found = Sobol().ask(task, history, n_sobol, seed)
-        if n_sobol < n:
+            n_first = n
+        found = initial_points(task, history, n_first, seed)
+        if n_first < n:
             with one_thread():
-                guided = _guided(task, history, found, n - n_sobol, seed)
+                guided = _guided(task, history, found, n - n_first, seed)
             found = np.vstack([found, guided])
         return found
 

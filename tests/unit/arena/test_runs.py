@@ -53,14 +53,21 @@ def test_every_competitor_repeats_itself_and_survives_failures(competitor: str) 
     assert len(np.unique(asked[0].round(9), axis=0)) == n
 
 
-def test_spiceloop_and_the_samplers_begin_with_the_same_points() -> None:
+def test_the_centre_and_the_same_sobol_points_come_first() -> None:
     problem = ArenaProblem.load("czdt1")
-    budget = Budget.parse("60s")
-    players = [make_competitor(c, problem, budget, 1) for c in ("ehvi", "auto", "tpe", "gpsampler")]
-    first = [player.ask() for player in players]
-    assert first[0] == pytest.approx(first[1])
-    assert first[0] == pytest.approx(first[2])
-    assert first[0] == pytest.approx(first[3])
+    budget, row = Budget.parse("60s"), np.array([1.0, 2.0, 3.0])
+    players = {
+        name: make_competitor(name, problem, budget, 1)
+        for name in ("ehvi", "auto", "sobol", "screened", "tpe", "gpsampler")
+    }
+    first = {name: player.ask() for name, player in players.items()}
+    for name, point in first.items():
+        own = np.full(8, 0.5) if name in ("ehvi", "auto") else first["sobol"]
+        assert point == pytest.approx(own)
+        players[name].tell(point, row)
+    second = [player.ask() for player in players.values()]
+    for point in second[1:]:
+        assert point == pytest.approx(second[0])
 
 
 def test_a_run_is_read_back_as_it_was_and_summarised(tmp_path: Path) -> None:
