@@ -193,13 +193,14 @@ def size(
 
     ``budget`` is how many designs are simulated besides the problem's start, a time such as
     ``"60s"``, or both, ``(200, "60s")``: whichever comes first. The first ``initial`` of them, 10
-    by default, are quasi-random. ``stop_when_converged`` may end the run earlier, see
+    by default, come before the model guides: quasi-random ones, and where there is no start the
+    centre of the ranges first. ``stop_when_converged`` may end the run earlier, see
     `spiceloop.opt.convergence`. ``workers`` of them run side by side: one by default, or with
     ``scheduler``, the address of a Dask cluster, as many as it has threads. ``out`` is the folder
     of study and report, default ``runs/NAME``; ``study`` a storage URL in place of the file
     ``out/study.db``, and ``name`` its name there, default the problem's. ``learn_from`` is an
     earlier study of the same circuit, by folder, file or URL (``URL#NAME`` where it holds several):
-    its trials come first, outside the budget, in place of so many quasi-random ones; goals, bounds
+    its trials come first, outside the budget, in place of so many initial ones; goals, bounds
     and ranges may differ, see `spiceloop.study.earlier`. With one worker the same
     ``seed`` gives the same designs; with a budget of time they depend on measured times too. Ctrl-C
     returns what there is, with ``ending`` interrupted; `resume` goes on. What ``trust_deck`` and

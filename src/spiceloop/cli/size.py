@@ -37,7 +37,7 @@ def size(
     initial: Annotated[
         int | None,
         typer.Option(
-            help="How many of them are quasi-random; trials of --learn-from stand for such.",
+            help="How many come before the model guides; trials of --learn-from count as such.",
             show_default="10, or the whole budget",
         ),
     ] = None,

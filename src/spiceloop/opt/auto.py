@@ -64,7 +64,7 @@ class Auto:
     def choose(self, task: Task, history: History) -> Choice:
         """See `spiceloop.opt.base.Chooser.choose`."""
         if history.n_asked < task.n_initial:
-            return Choice("initial", 1, "quasi-random trials come first")
+            return Choice("initial", 1, "the model needs some designs first")
         timing, seconds = history.timing, task.budget.seconds
         if seconds is None or timing is None or len(history.x) < 2:
             return Choice("model", 1, "no limit in seconds: every simulation is thought about")

@@ -22,7 +22,7 @@ __all__ = ["Outputs", "improvement_reference", "model_outputs"]
 _CLIP = 1.0
 # Slack of the reference beyond the start's losses, as a share of the way to the report's reference.
 _SLACK = 0.15
-# Percentile of the losses of the quasi-random trials, where at least so many of them finished.
+# Percentile of the losses of the initial trials, where at least so many of them finished.
 _POOR, _ENOUGH = 90, 4
 # Most objectives of which the front's worst values tell anything.
 _TELLING = 3
@@ -114,7 +114,7 @@ def improvement_reference(task: Task, history: History, upper: Floats) -> Floats
     The rule, goal by goal: the bound, where the goal's metric has one. Else, where the start design
     is feasible, its loss relaxed by 15 % of the way to the report's reference (`reference_point`):
     what a designer with a working circuit wants is one that is better. Else the loss that nine of
-    ten quasi-random trials stay below, or the report's reference where that is farther out and the
+    ten initial trials stay below, or the report's reference where that is farther out and the
     objectives are three at most: of more, nearly every design is on the front, whose worst values
     then run away from trial to trial. At the front's own nadir, or at a percentile of all trials,
     most of which are good ones after a while, the front would hardly widen. ``upper`` (k,) are the
@@ -136,7 +136,7 @@ def improvement_reference(task: Task, history: History, upper: Floats) -> Floats
 
 
 def _poor(task: Task, history: History) -> Floats:
-    """Return what nine of ten quasi-random trials are better than, goal by goal (k,)."""
+    """Return what nine of ten initial trials are better than, goal by goal (k,)."""
     y = losses(task, history.metrics, history.metric_names)
     finished = np.isfinite(y).all(axis=1) & ~history.failed
     first = np.flatnonzero(finished[: initial_rows(task, history)])

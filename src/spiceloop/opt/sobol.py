@@ -18,7 +18,7 @@ __all__ = ["Sobol"]
 
 
 class Sobol:
-    """Quasi-random search: the initial trials of every study, and the baseline to beat."""
+    """Quasi-random search: what every study begins with, and the baseline to beat."""
 
     @property
     def name(self) -> str:

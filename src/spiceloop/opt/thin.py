@@ -17,14 +17,14 @@ _MOST_INITIAL = 50
 
 
 def initial_rows(task: Task, history: History) -> int:
-    """Return how many rows, from the first, are the start and quasi-random trials."""
+    """Return how many rows, from the first, are the start and initial trials."""
     return min(task.n_initial + (history.start is not None), _MOST_INITIAL, len(history.x))
 
 
 def thinned(task: Task, history: History) -> History:
     """Return the history with at most `MOST` rows.
 
-    The start and the quasi-random trials stay, which tell what the space is like; the best; and
+    The start and the initial trials stay, which tell what the space is like; the best; and
     some of the rest.
     """
     n = len(history.x)

@@ -65,5 +65,5 @@ def written(budget: Budget) -> list[str]:
 
 
 def initial_trials(budget: Budget) -> int:
-    """Return how many of a budget's trials are quasi-random unless somebody says otherwise."""
+    """Return how many of a budget's trials are initial unless somebody says otherwise."""
     return _INITIAL if budget.trials is None else min(_INITIAL, budget.trials)

@@ -55,7 +55,7 @@ def run_study(
     """Run until the study has used up its budget, earlier runs included.
 
     First the trials that a killed run left, then the start design, then what the optimizer asks
-    for, ``batch`` at once where it has no size of its own; ``initial`` of them are quasi-random.
+    for, ``batch`` at once where it has no size of its own; ``initial`` of them before it guides.
     ``simulator`` is a name or makes one, once for each worker. ``crew`` makes who evaluates; with
     ``workers`` None it has its usual size. When the seconds are over what runs is finished.
     Ctrl-C ends the run at once: simulations are killed, their trials stay running ones, and the

@@ -117,7 +117,7 @@ class Source:
         return Choice("model" if guided else "initial", self.batch, "")
 
     def _within(self, n: int) -> int:
-        """A batch does not reach over the end of the quasi-random trials nor over the budget."""
+        """A batch does not reach over the end of the initial trials nor over the budget."""
         n_asked, trials = self.study.n_asked, self.budget.trials
         n = max(n, self.batch)
         if n_asked < self.initial:

@@ -21,7 +21,7 @@ class Origin(StrEnum):
     """Who proposed the design."""
 
     START = "start"  # the designer's own, outside the budget
-    INITIAL = "initial"  # quasi-random
+    INITIAL = "initial"  # before the model guides
     MODEL = "model"  # model-guided
     POPULATION = "population"  # bred from the best designs so far
     EARLIER = "earlier"  # of an earlier study, outside the budget; nothing was simulated again

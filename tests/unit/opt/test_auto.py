@@ -48,7 +48,7 @@ def test_it_is_a_chooser() -> None:
         (within(35, 1e4), history_of(20, 0.003, 1.0), "model", "time to think about each"),
         (within(None, 1e4), history_of(20, 180.0, 2.0), "model", "thinking is cheap"),
         (within(None, 20.9), history_of(20, 1.0, 2.0), "population", "no time to think"),
-        (within(None, 600), history_of(5, 0.003, 1.0), "initial", "quasi-random"),
+        (within(None, 600), history_of(5, 0.003, 1.0), "initial", "needs some designs first"),
         (within(None, 600), replace(history_of(20, 1, 1), timing=None), "model", "no limit"),
     ],
 )

@@ -31,7 +31,7 @@ def make(view: StudyView) -> tuple[Mapping[str, Any], tuple[Plot, ...]]:
         ("learned from", view.learned_from),
         ("optimizer", view.optimizer),
         ("seed", "" if view.seed is None else str(view.seed)),
-        ("quasi-random trials", str(view.task.n_initial) + _OF_EARLIER * bool(view.learned_from)),
+        ("initial trials", str(view.task.n_initial) + _OF_EARLIER * bool(view.learned_from)),
     ]
     reference = []
     if view.done or view.reference is not None:
