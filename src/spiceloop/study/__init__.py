@@ -1,5 +1,5 @@
 """Studies: every trial of a run, durable and resumable, and the loop that makes them.
 
-`store` keeps trials in an Optuna storage, `loop` asks, evaluates and tells, `choose` picks the
-design that is shown, `export` writes tables and sized netlists.
+`store` keeps trials in an Optuna storage, `reading` reads them there, `loop` asks, evaluates and
+tells, `choose` picks the design that is shown, `export` writes tables and sized netlists.
 """

@@ -15,8 +15,8 @@ from spiceloop.spec.bench import Bench
 from spiceloop.spec.problem import Problem
 from spiceloop.study.fingerprint import fingerprint, obstacles
 from spiceloop.study.place import place_of
+from spiceloop.study.reading import StudyReader
 from spiceloop.study.storage import damage
-from spiceloop.study.store import Study
 from spiceloop.study.trial import Origin, Trial, TrialState
 from spiceloop.study.versions import OURS
 
@@ -55,12 +55,12 @@ def read_earlier(url: str, name: str, bench: Bench, versions: Mapping[str, str])
     `StudyError` where the study is missing, is of another circuit, saying what differs, or has no
     trial to use.
     """
-    study = Study.open(url, name)
+    study = StudyReader.open(url, name)
     with damage(study.url):
         return _read(study, bench, versions)
 
 
-def _read(study: Study, bench: Bench, versions: Mapping[str, str]) -> Earlier:
+def _read(study: StudyReader, bench: Bench, versions: Mapping[str, str]) -> Earlier:
     where = place_of(study.url, study.name)
     if differ := obstacles(study.fingerprint, fingerprint(bench)):
         raise StudyError(

@@ -20,100 +20,42 @@ gone goes to whoever takes it first (see `study.turn`).
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from spiceloop.errors import StudyError
-from spiceloop.opt.base import History
 from spiceloop.spec.bench import Bench
 from spiceloop.study import owner
-from spiceloop.study.fingerprint import differences, fingerprint, obstacles, readable
-from spiceloop.study.place import place_of
-from spiceloop.study.record import (
-    BATCH,
-    Ended,
-    distributions,
-    ending_of,
-    from_frozen,
-    rebuild,
-    running_frozen,
-)
+from spiceloop.study.reading import OWNER, StudyReader
+from spiceloop.study.record import BATCH, Ended, distributions, ending_of, running_frozen
 from spiceloop.study.settings import Settings
 from spiceloop.study.skipped import plan_for
-from spiceloop.study.storage import (
-    damage,
-    disconnect,
-    incremental,
-    is_shared,
-    open_storage,
-    safe_url,
-    storage_errors,
-)
-from spiceloop.study.table import TrialTable
+from spiceloop.study.storage import open_storage, safe_url, storage_errors
 from spiceloop.study.trial import Failure, Origin, Outcome, Trial, TrialState
-from spiceloop.study.writing import (
-    FINGERPRINT,
-    SETTINGS,
-    begin_trials,
-    end_trial,
-    find_study,
-    make_study,
-)
+from spiceloop.study.writing import begin_trials, end_trial, make_study
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
-    from optuna.trial import FrozenTrial
 
 __all__ = ["Settings", "Study"]
 
-_OWNER = "spiceloop:owner"
 _CLOCK = "spiceloop:clock_s"  # of the study, at the end of a run
 
 
-class Study:
-    """One study, open for reading and, after `claim`, for running it.
-
-    `trials` is what has been written, so whoever reads it sees nothing that a crash could undo.
-    All methods may be called from several threads.
-    """
+class Study(StudyReader):
+    """One study, open for reading and, after `claim`, for running it."""
 
     def __init__(
         self, storage: BaseStorage, url: str, name: str, bench: Bench | None = None
     ) -> None:
-        self.url = url
-        self.name = name
-        self.changes: tuple[str, ...] = ()  # how the bench differs from what was recorded
-        self._bench = bench
-        self._storage = storage
-        self._reader = incremental(storage) if is_shared(url) else storage
-        self._lock = threading.RLock()
-        self._table = TrialTable()
-        self._n_stored = 0  # trials in the storage, those of other programs included
-        self._ids: dict[int, int] = {}
+        super().__init__(storage, url, name, bench)
         self._mark: dict[str, Any] = {}  # ours while we run the study
         self._mine: set[int] = set()  # running trials that we run
-        self._owners: dict[int, owner.Mark] = {}
         self._watch = owner.Watch()
-        self._ended: list[Trial] = []  # elsewhere, and not yet told of
-        self._frozen: list[FrozenTrial] = []  # as last read; the same object is unchanged
         self._clock = 0.0, math.inf  # what the clock showed when the run began, and when that was
-        with storage_errors(url):
-            self._id = storage.get_study_id_from_name(name)
-            settings = storage.get_study_user_attrs(self._id).get(SETTINGS)
-            ours = storage.get_study_system_attrs(self._id)
-        if settings is None:
-            raise StudyError(
-                f"study {name!r} at {safe_url(url)} was not made by spiceloop, or was killed "
-                "while it was being made; choose another name or file"
-            )
-        self.fingerprint: dict[str, str] = ours[FINGERPRINT]
-        self.settings = rebuild(Settings, settings)
-        self.reload()
 
     @classmethod
     def create(
@@ -135,127 +77,6 @@ class Study:
         make_study(storage, url, name, bench, settings, earlier)
         return cls(storage, url, name, bench)
 
-    @classmethod
-    def open(cls, url: str, name: str = "", *, bench: Bench | None = None) -> Study:
-        """Open a study; ``name`` may be left out where there is only one.
-
-        Without a ``bench`` the study can be read but not written; likewise where its decks have
-        changed, see `changes`. Raises `StudyError` for a missing one, naming those that exist, and
-        for one with other parameters or metrics, saying what differs.
-        """
-        with damage(url):
-            return cls._open(url, name, bench)
-
-    @classmethod
-    def _open(cls, url: str, name: str, bench: Bench | None) -> Study:
-        storage = open_storage(url, must_exist=True)
-        name = find_study(storage, url, name)
-        study = cls(storage, url, name, bench)
-        if bench is not None:
-            current = fingerprint(bench)
-            study.changes = tuple(differences(study.fingerprint, current))
-            if not readable(study.fingerprint, current):
-                study.require_unchanged()
-        return study
-
-    def require_unchanged(self) -> None:
-        """Raise `StudyError`, saying what differs, unless the problem is the recorded one."""
-        if self.changes:
-            anew = "start a new study with another --out"
-            if not obstacles(self.fingerprint, fingerprint(self.bench)):
-                anew += f"; --learn-from {place_of(self.url, self.name)} begins with these trials"
-            raise StudyError(
-                f"study {self.name!r} at {safe_url(self.url)} is of another problem:\n"
-                + "\n".join(f"  - {line}" for line in self.changes)
-                + f"\nundo the change, or {anew}"
-            )
-
-    @property
-    def bench(self) -> Bench:
-        """The problem with its decks. Raises `StudyError` if the study was opened without."""
-        if self._bench is None:
-            raise StudyError(f"study {self.name!r} was opened without its problem: read only")
-        return self._bench
-
-    def close(self) -> None:
-        """Close files and connections; the next use opens them again."""
-        disconnect(self._storage)
-
-    def reload(self) -> list[Trial]:
-        """Read what other processes have written; return the trials that have ended since."""
-        with self._lock:
-            self._read()
-            ended, self._ended = self._ended, []
-            return ended
-
-    def _read(self) -> None:
-        with storage_errors(self.url):
-            frozen = self._reader.get_all_trials(self._id, deepcopy=False)
-            self._n_stored = len(frozen)
-            known, self._frozen = self._frozen, frozen if self.is_shared else []
-            for each, before in zip_longest(frozen, known):
-                if each is before:
-                    continue
-                number = each.number
-                if self._table.has_ended(number) or (trial := from_frozen(each)) is None:
-                    continue
-                self._ids[number] = each._trial_id
-                self._owners[number] = each.system_attrs.get(_OWNER) or {}
-                self._table.put(trial, each.system_attrs.get(BATCH, ()))
-                if trial.state is not TrialState.RUNNING:
-                    self._ended.append(trial)
-                    del self._owners[number]
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether several processes may run this study at the same time."""
-        return is_shared(self.url)
-
-    @property
-    def trials(self) -> tuple[Trial, ...]:
-        """Every trial in order of number, running ones included."""
-        with self._lock:
-            return self._table.trials
-
-    @property
-    def n_begun(self) -> int:
-        """How many trials there are, for `begin` to see whether another process was faster."""
-        return self._n_stored
-
-    @property
-    def n_asked(self) -> int:
-        """How many trials were asked of an optimizer, those of an earlier study among them, queued
-        ones of a batch not.
-        """
-        return self._table.n_asked
-
-    @property
-    def n_earlier(self) -> int:
-        """How many trials were simulated by an earlier study; they are the first ones."""
-        return self._table.n_earlier
-
-    @property
-    def has_start(self) -> bool:
-        """Whether there is a trial of the start design."""
-        return self._table.has_start
-
-    @property
-    def newest_batch(self) -> Trial:
-        """The first trial of the newest batch."""
-        with self._lock:
-            return self._table.newest_batch
-
-    @property
-    def queued(self) -> tuple[dict[str, float], ...]:
-        """Designs of the newest batch that have no trial yet."""
-        with self._lock:
-            return self._table.queued
-
-    def history(self) -> History:
-        """Return what an optimizer may know: rows in trial order, failed ones with NaN."""
-        with self._lock:
-            return self._table.history(self.bench.problem)
-
     def claim(self) -> None:
         """Begin to run the study, alone or, where `is_shared`, beside other processes.
 
@@ -266,14 +87,14 @@ class Study:
         mark = owner.mark()
         if not self.is_shared:
             with self._writing():
-                other = self._storage.get_study_system_attrs(self._id).get(_OWNER) or {}
+                other = self._storage.get_study_system_attrs(self._id).get(OWNER) or {}
                 if owner.is_alive(other):
                     raise StudyError(
                         f"study {self.name!r} at {safe_url(self.url)} is being run by process "
                         f"{other['pid']}; wait for it, or end it. Several processes can share a "
                         "study in a journal file (--study journal:///…) or on a PostgreSQL server"
                     )
-                self._storage.set_study_system_attr(self._id, _OWNER, mark)
+                self._storage.set_study_system_attr(self._id, OWNER, mark)
         self._mark, self._mine = mark, set()
         kept = self._storage.get_study_system_attrs(self._id).get(_CLOCK, 0.0)
         self._clock = max([kept, *(t.clock_s for t in self.trials)]), time.monotonic()
@@ -293,11 +114,11 @@ class Study:
             # Writing the last trial took time after its own mark of the clock.
             self._storage.set_study_system_attr(self._id, _CLOCK, clock_s)
             if not self.is_shared:
-                self._storage.set_study_system_attr(self._id, _OWNER, {})
+                self._storage.set_study_system_attr(self._id, OWNER, {})
                 return
             for number in sorted(left):
                 if self._owner_now(number).get("run") == mark.get("run"):
-                    self._storage.set_trial_system_attr(self._ids[number], _OWNER, {})
+                    self._storage.set_trial_system_attr(self._ids[number], OWNER, {})
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -316,7 +137,7 @@ class Study:
     def _owner_now(self, number: int) -> owner.Mark:
         """The trial's owner as the storage says now; nobody once it has ended."""
         frozen = self._storage.get_trial(self._ids[number])
-        return {} if frozen.state.is_finished() else frozen.system_attrs.get(_OWNER) or {}
+        return {} if frozen.state.is_finished() else frozen.system_attrs.get(OWNER) or {}
 
     @property
     def has_others(self) -> bool:
@@ -341,9 +162,9 @@ class Study:
         if self.is_shared:
             with self._writing():
                 frozen = self._storage.get_trial(self._ids[number])
-                if frozen.state.is_finished() or (frozen.system_attrs.get(_OWNER) or {}) != seen:
+                if frozen.state.is_finished() or (frozen.system_attrs.get(OWNER) or {}) != seen:
                     return False  # it was not dead after all, or another one took it first
-                self._storage.set_trial_system_attr(self._ids[number], _OWNER, self._mark)
+                self._storage.set_trial_system_attr(self._ids[number], OWNER, self._mark)
         self._mine.add(number)
         return True
 
@@ -359,7 +180,7 @@ class Study:
                     self._mine.discard(number)
                     continue
                 mark = {**mark, "beat": mark["beat"] + 1}
-                self._storage.set_trial_system_attr(self._ids[number], _OWNER, mark)
+                self._storage.set_trial_system_attr(self._ids[number], OWNER, mark)
 
     def begin(
         self,
@@ -406,7 +227,7 @@ class Study:
         reason: str,
         rest: Sequence[Mapping[str, float]],
     ) -> list[Trial] | None:
-        marked = {_OWNER: self._mark} if self.is_shared and self._mark else {}
+        marked = {OWNER: self._mark} if self.is_shared and self._mark else {}
         batch = {BATCH: [dict(d) for d in rest]} if rest else {}
         with self._lock:
             with self._writing():

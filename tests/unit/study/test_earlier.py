@@ -17,6 +17,7 @@ from spiceloop.spec.load import load_problem
 from spiceloop.study.earlier import read_earlier
 from spiceloop.study.loop import run_study
 from spiceloop.study.place import named_study
+from spiceloop.study.reading import StudyReader
 from spiceloop.study.store import Settings, Study
 from spiceloop.study.trial import Origin, Outcome, Plan, TrialState
 
@@ -189,7 +190,7 @@ def test_what_is_not_whole_is_left_out(first, changed, url, monkeypatch):
     kept[2] = replace(kept[2], state=TrialState.RUNNING, metrics={})
     kept[4] = replace(kept[4], metrics={"rise": 1e-6})
     kept[5] = replace(kept[5], design=kept[0].design)
-    monkeypatch.setattr(Study, "trials", tuple(kept))
+    monkeypatch.setattr(StudyReader, "trials", tuple(kept))
     earlier = read_earlier(url, "first", changed(), {})
     assert dict(earlier.left_out) == {
         "not simulated at every corner": 1, "not ended": 1, "without every metric": 1,
