@@ -3,9 +3,10 @@
 ``gpsampler``: log-EHVI on Gaussian processes, Optuna's own; ``tpe``: J. Bergstra et al.,
 "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; ``nsga2``: K. Deb et al., IEEE Trans.
 Evol. Comput. 6(2), 2002. An Optuna study is rebuilt in memory from the history at every ask, so
-that these too are functions of the history. They see the same losses and the same Sobol points as
-`spiceloop.opt.ehvi`. A failed simulation is told as the worst figures seen: what is told as failed,
-Optuna's samplers forget, and may ask for the same spot again and again.
+that these too are functions of the history. They see the same losses as `spiceloop.opt.ehvi`,
+and begin with the same Sobol points, never with the centre. A failed simulation is told as the
+worst figures seen: what is told as failed, Optuna's samplers forget, and may ask for the same spot
+again and again.
 """
 
 from __future__ import annotations

@@ -63,6 +63,22 @@ def test_the_start_is_trial_0_outside_the_budget(run, problem):
         problem.space.check(dict(trial.design))
 
 
+def test_the_centre_is_tried_where_there_is_no_start_and_never_beside_one(run, bench, url, forced):
+    space = bench.problem.space
+    centre = dict(space.from_unit(space.snap_unit(np.full(len(space), 0.5))[0]))
+    _, started = run(optimizer=make_optimizer("ehvi"), workers=2, name="with")
+    assert centre not in [dict(t.design) for t in started]
+    for parameter in ("r", "c"):
+        bench.problem.parameters[parameter] = bench.problem.parameters[parameter].model_copy(
+            update={"start": None}
+        )
+    _, trials = run(optimizer=make_optimizer("ehvi"), workers=2, name="without")
+    assert [dict(t.design) == centre for t in trials] == [True, *5 * [False]]
+    assert trials[0].origin is Origin.INITIAL
+    # The others are those of the sequence, whether there is a start or not.
+    assert [t.design for t in trials[1:4]] == [t.design for t in started[2:5]]
+
+
 def test_the_optimizer_is_told_everything_that_is_known(run):
     recorder = Recorder()
     run(optimizer=recorder, seed=11)

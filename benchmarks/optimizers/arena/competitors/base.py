@@ -42,7 +42,7 @@ class Competitor(Protocol):
 
 
 def sobol_points(problem: ArenaProblem, n: int, seed: int) -> Floats:
-    """Return the same first points (n, d) that spiceloop's own method begins with."""
+    """Return the first points (n, d) of all who begin with Sobol points: the same for a seed."""
     d = len(problem.task.space)
     nothing = History(
         x=np.empty((0, d)),

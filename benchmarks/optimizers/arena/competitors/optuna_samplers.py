@@ -2,8 +2,8 @@
 
 Settings are Optuna's defaults but for: the objective is deterministic, and is said to be
 (GPSampler); the population is 20 (NSGA-II), since the default of 50 would leave nearly no
-generations in 200 simulations. The first points of TPE and GPSampler are the same Sobol points as
-spiceloop's. A failed simulation is told as the worst figures seen: Optuna's samplers forget a trial
+generations in 200 simulations. The first points of TPE and GPSampler are Sobol points, the same as
+`sobol`'s. A failed simulation is told as the worst figures seen: Optuna's samplers forget a trial
 that is told as failed, and some runs then asked for the same spot a hundred times.
 """
 
